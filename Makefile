@@ -1,0 +1,51 @@
+# audit_nb: everything an administrator types. `make help` lists the targets.
+
+REPORT ?= demo
+PYTHON ?= python3
+VENV   := .venv
+READY  := $(VENV)/.ready
+BIN    := $(VENV)/bin
+
+export JUPYTER_PREFER_ENV_PATH = 1
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml requirements.lock tools/environment.sh
+	@PYTHON=$(PYTHON) VENV=$(VENV) sh tools/environment.sh
+
+.PHONY: setup
+setup: $(READY) ## Set up .venv from requirements.lock
+
+.PHONY: report
+report: $(READY) ## Fetch, read, render and compose a report: the demo, or REPORT=daily for your own hosts
+	@$(BIN)/audit-nb run $(REPORT)
+
+.PHONY: lab
+lab: $(READY) ## Open JupyterLab on the notebooks (loopback, token, kernels over ipc)
+	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --KernelManager.transport=ipc --ServerApp.root_dir=$(CURDIR) --LabApp.default_url=/lab/tree/notebooks/overview.ipynb
+
+.PHONY: test
+test: $(READY) ## Run the tests
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(READY) ## Look the code over
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+.PHONY: golden
+golden: $(READY) ## Rewrite the golden files of the tests; the diff is the review
+	AUDIT_NB_GOLDEN=write $(BIN)/python -m pytest
+
+.PHONY: lock
+lock: $(READY) ## Choose the newest versions that fit pyproject.toml (needs uv)
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
+	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+
+.PHONY: clean
+clean: ## Remove what can be made again (never data, reports or outbox)
+	rm -rf $(VENV) .pytest_cache .hypothesis .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
