@@ -1,0 +1,369 @@
+"""The bytes as they were fetched: append-only segments beside a manifest that says where each came from.
+
+    data/archive/<host>/manifest.jsonl     one row for each segment, in order of fetching
+    data/archive/<host>/00000001.zst       the bytes of segment 1, one zstd frame (`zstd -dc` reads it)
+    data/archive/<host>/facts.jsonl        what else was learnt of the host: id maps, rules, kernel, clock
+
+A *source* is one log file followed by content through its rotations; it is named by the number of its first segment.
+How far a source is held is derived from the manifest (`lineages`), not kept beside it. A segment is written aside,
+synced and renamed before its row is appended: a file without a row is an orphan of a crash and is replaced.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from audit_nb import files
+from audit_nb.compressed import open_decompressed
+from audit_nb.errors import AuditNbError
+
+__all__ = ["Archive", "EvidenceError", "Lineage", "Segment", "open_decompressed"]
+
+HEAD_BYTES = 4096  # a source is recognised by the digest of so many first bytes …
+TAIL_BYTES = 4096  # … and of so many last bytes of what is held
+HOST_NAME = re.compile(r"\w[\w.-]{0,59}")
+_ZSTD_LEVEL = 3
+
+
+class EvidenceError(AuditNbError):
+    """Bytes of the archive that are gone or are not the bytes that were fetched."""
+
+
+@dataclass(frozen=True)
+class Digest:
+    """SHA-256 of `length` bytes."""
+
+    length: int
+    sha256: str
+
+    @classmethod
+    def of(cls, data: bytes) -> "Digest":
+        return cls(len(data), hashlib.sha256(data).hexdigest())
+
+    def fits(self, data: bytes) -> bool:
+        """Whether `data` begins with the bytes of this digest."""
+        return len(data) >= self.length and hashlib.sha256(data[: self.length]).hexdigest() == self.sha256
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One fetched piece: bytes `offset` to `offset + length` of a source.
+
+    `whole` is false for the last line of a file that ends without a newline: such a line is a segment of its own, and
+    when the file turns out to have grown, a later segment `replaces` it. `base` is set on the first segment of a source
+    that shares its first bytes with another one: (source, length) of the bytes that are held there.
+    """
+
+    host: str
+    number: int
+    source: int
+    path: str
+    offset: int
+    length: int
+    sha256: str
+    stored: int
+    head: Digest
+    line: Digest
+    tail: Digest
+    fetched_at: datetime
+    via: str
+    host_key: str | None = None
+    whole: bool = True
+    replaces: int | None = None
+    base: tuple[int, int] | None = None
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.length
+
+    def row(self) -> dict[str, Any]:
+        """The manifest row: this segment as JSON types."""
+        return {"kind": "segment", **asdict(self), "fetched_at": self.fetched_at.isoformat()}
+
+    @classmethod
+    def of_row(cls, row: dict[str, Any]) -> "Segment":
+        known = {field.name: row[field.name] for field in fields(cls) if field.name in row}
+        for name in ("head", "line", "tail"):
+            known[name] = Digest(**known[name])
+        known["fetched_at"] = datetime.fromisoformat(known["fetched_at"])
+        known["base"] = tuple(known["base"]) if known.get("base") else None
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """How far one source is held: what continues it begins at `end` and follows the bytes of `tail`."""
+
+    source: int
+    path: str
+    end: int
+    head: Digest
+    line: Digest
+    tail: Digest
+    unfinished: Segment | None = None
+
+    @property
+    def held(self) -> int:
+        """Bytes held, an unfinished last line included."""
+        return self.unfinished.end if self.unfinished else self.end
+
+
+class Archive:
+    """The archive inside a data folder. Writing to one host is for one thread at a time; see `lock`."""
+
+    def __init__(self, data_dir: Path | str) -> None:
+        self.folder = Path(data_dir) / "archive"
+        self._manifests: dict[str, tuple[tuple[int, int], list[dict[str, Any]]]] = {}
+
+    def hosts(self) -> list[str]:
+        """The hosts of which anything is held, sorted."""
+        return sorted(path.parent.name for path in self.folder.glob("*/manifest.jsonl"))
+
+    def segments(self, host: str) -> list[Segment]:
+        """The segments of `host` whose bytes are held, in order of fetching.
+
+        A segment that a later one replaces, and one that was pruned, is left out.
+        """
+        gone = {row["number"] for row in self.rows(host, "pruned")}
+        everything = self.all_segments(host)
+        gone |= {segment.replaces for segment in everything if segment.replaces}
+        return [segment for segment in everything if segment.number not in gone]
+
+    def all_segments(self, host: str) -> list[Segment]:
+        """Every segment that was ever fetched from `host`, pruned and replaced ones included."""
+        return [Segment.of_row(row) for row in self.rows(host, "segment")]
+
+    def lineages(self, host: str) -> dict[int, Lineage]:
+        """How far each source of `host` is held, by the source's number; pruned bytes count as held."""
+        found: dict[int, Lineage] = {}
+        for segment in self.all_segments(host):
+            end, tail, unfinished = segment.end, segment.tail, None
+            if not segment.whole:
+                before = found.get(segment.source)
+                end, tail = segment.offset, before.tail if before else Digest.of(b"")
+                unfinished = segment
+            found[segment.source] = Lineage(
+                segment.source, segment.path, end, segment.head, segment.line, tail, unfinished
+            )
+        return found
+
+    def read(self, segment: Segment) -> bytes:
+        """The bytes of a segment, checked against its length and SHA-256.
+
+        Raises EvidenceError when they are gone, damaged or not the ones that were fetched.
+        """
+        path = self._file(segment.host, segment.number)
+        try:
+            data: bytes = _zstd().decompress(path.read_bytes(), decompressed_size=segment.length, asbytes=True)
+        except FileNotFoundError:
+            raise EvidenceError(f"{path}: the bytes of this segment are gone; see `audit-nb verify`") from None
+        except OSError as fault:
+            raise EvidenceError(f"{path}: cannot be read: {fault}; see `audit-nb verify`") from fault
+        if len(data) != segment.length or hashlib.sha256(data).hexdigest() != segment.sha256:
+            raise EvidenceError(
+                f"{path}: these are not the bytes that were fetched (SHA-256 differs from the manifest's); "
+                "restore the file from a backup, or fetch the host anew into another data folder"
+            )
+        return data
+
+    def content(self, host: str, source: int, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes `start` to `end` of a source's file, piece by piece, from wherever they are held.
+
+        Raises EvidenceError where a piece is gone.
+        """
+        position = start
+        segments = [s for s in self.all_segments(host) if s.source == source]
+        replaced = {s.replaces for s in segments}
+        base = next((s.base for s in segments if s.base), None)
+        if base is not None and position < base[1]:
+            stop = base[1] if end is None else min(base[1], end)
+            yield from self.content(host, base[0], position, stop)
+            position = stop
+        for segment in segments:
+            if segment.number in replaced or segment.end <= position or (end is not None and segment.offset >= end):
+                continue
+            stop = segment.length if end is None else min(segment.length, end - segment.offset)
+            yield self.read(segment)[position - segment.offset : stop]
+            position = segment.offset + stop
+
+    def append(
+        self,
+        host: str,
+        data: bytes,
+        *,
+        path: str,
+        via: str,
+        source: int | None = None,
+        offset: int = 0,
+        base: tuple[int, int] | None = None,
+        host_key: str | None = None,
+        fetched_at: datetime | None = None,
+        unfinished: bool = False,
+    ) -> Segment:
+        """Keep `data`, the bytes of a source from `offset` on; without a `source` a new one begins.
+
+        `data` is whole lines, or with `unfinished` the last line of a file that has no newline. With `base` the new
+        source's bytes before `offset` are those of another source. Raises ValueError where the bytes would not follow
+        those that are held: that would be a fault of the caller, not of the host.
+        """
+        folder = files.private_directory(self.folder / checked_name(host))
+        lineage = self.lineages(host)[source] if source is not None else None
+        if offset != (lineage.end if lineage else base[1] if base else 0) or not data:
+            raise ValueError(f"{host}: {len(data)} bytes at {offset} do not follow what is held of source {source}")
+        number = max((row["number"] for row in self.rows(host, "segment")), default=0) + 1
+        head, line = self._beginning(host, lineage, base, data)
+        compressed = _zstd().compress(data, asbytes=True)
+        segment = Segment(
+            host=host,
+            number=number,
+            source=source if source is not None else number,
+            path=path,
+            offset=offset,
+            length=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            stored=len(compressed),
+            head=head,
+            line=line,
+            tail=Digest.of(data[-TAIL_BYTES:]),
+            fetched_at=fetched_at or datetime.now(UTC),
+            via=via,
+            host_key=host_key,
+            whole=not unfinished,
+            replaces=lineage.unfinished.number if lineage and lineage.unfinished else None,
+            base=base if lineage is None else None,
+        )
+        files.write_private(self._file(host, number), compressed)
+        self.append_row(host, segment.row())
+        if segment.offset == 0 or number == 1:
+            files.sync_directory(folder.parent)
+        return segment
+
+    def _beginning(
+        self, host: str, lineage: Lineage | None, base: tuple[int, int] | None, data: bytes
+    ) -> tuple[Digest, Digest]:
+        """The digests of the first bytes and of the first line of the source once `data` stands at its end."""
+        if lineage is not None and lineage.head.length >= HEAD_BYTES:
+            return lineage.head, lineage.line
+        before = b""
+        try:
+            if lineage is not None:
+                before = b"".join(self.content(host, lineage.source, 0, lineage.end))
+            elif base is not None:
+                before = b"".join(self.content(host, base[0], 0, min(base[1], HEAD_BYTES)))
+        except EvidenceError:  # pruned: the digests that are known go on to serve
+            if lineage is not None:
+                return lineage.head, lineage.line
+        head = (before + data[:HEAD_BYTES])[:HEAD_BYTES]
+        return Digest.of(head), Digest.of(first_line(head))
+
+    def rows(self, host: str, kind: str) -> list[dict[str, Any]]:
+        """The rows of one kind in the manifest of `host`: `segment`, `copy` (a file that is held already), `pruned`."""
+        return [row for row in self._manifest(host) if row.get("kind") == kind]
+
+    def append_row(self, host: str, row: dict[str, Any]) -> None:
+        """Add one row to the manifest of `host`; nothing ever changes or removes one."""
+        folder = files.private_directory(self.folder / checked_name(host))
+        files.append_line(folder / "manifest.jsonl", json.dumps(row, sort_keys=True).encode())
+
+    def _manifest(self, host: str) -> list[dict[str, Any]]:
+        path = self.folder / checked_name(host) / "manifest.jsonl"
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return []
+        state = (status.st_size, status.st_mtime_ns)
+        if self._manifests.get(host, (None, []))[0] != state:
+            self._manifests[host] = (state, [row for row in _json_lines(path) if row is not None])
+        return self._manifests[host][1]
+
+    def unreadable_rows(self, host: str) -> list[int]:
+        """The line numbers of the manifest that are no row: a crash cut them, or someone changed the file."""
+        lines = _json_lines(self.folder / checked_name(host) / "manifest.jsonl")
+        return [number for number, row in enumerate(lines, 1) if row is None]
+
+    def facts(self, host: str) -> dict[str, Any]:
+        """What was last learnt of the host beside its logs; empty when nothing was. Keys: see `collect`."""
+        rows = [row for row in _json_lines(self.folder / checked_name(host) / "facts.jsonl") if row]
+        return {key: value for row in rows for key, value in row.items()}
+
+    def add_facts(self, host: str, facts: dict[str, Any]) -> None:
+        """Keep what was learnt of the host now; what was learnt before stays in the file."""
+        folder = files.private_directory(self.folder / checked_name(host))
+        files.append_line(folder / "facts.jsonl", json.dumps(facts, sort_keys=True).encode())
+
+    def id_map(self, host: str) -> tuple[dict[int, str], dict[int, str]]:
+        """The names of the host's own users and groups by their ids; both empty where they were never collected."""
+        facts = self.facts(host)
+        users, groups = facts.get("users", {}), facts.get("groups", {})
+        return {int(uid): name for uid, name in users.items()}, {int(gid): name for gid, name in groups.items()}
+
+    def _file(self, host: str, number: int) -> Path:
+        return self.folder / checked_name(host) / f"{number:08d}.zst"
+
+
+@contextmanager
+def lock(data_dir: Path | str) -> Iterator[None]:
+    """Hold the archive of a data folder for writing; raises AuditNbError when another process holds it."""
+    folder = files.private_directory(Path(data_dir))
+    descriptor = os.open(folder / ".archive.lock", os.O_RDWR | os.O_CREAT, files.FILE_MODE)
+    try:
+        os.fchmod(descriptor, files.FILE_MODE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
+            raise AuditNbError(
+                f"{folder}: {holder} is writing to this data folder; wait until it has ended or name another one"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC,".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def checked_name(host: str) -> str:
+    """`host`, which names a folder; raises AuditNbError for a name that could leave the archive."""
+    if not HOST_NAME.fullmatch(host):
+        raise AuditNbError(
+            f"{host!r} cannot name a host: letters, digits, '_', '-' and '.' (not first), at most 60 of them"
+        )
+    return host
+
+
+def first_line(head: bytes) -> bytes:
+    """The first line of `head` with its newline; all of it where there is none."""
+    return head[: head.find(b"\n") + 1] or head
+
+
+def _json_lines(path: Path) -> list[dict[str, Any] | None]:
+    """The rows of a file of JSON lines; None stands for a line that a crash cut."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    rows: list[dict[str, Any] | None] = []
+    for line in lines:
+        if line:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                row = None
+            rows.append(row if isinstance(row, dict) else None)
+    return rows
+
+
+@cache
+def _zstd() -> Any:  # noqa: ANN401 - pyarrow ships no types
+    import pyarrow as pa
+
+    return pa.Codec("zstd", compression_level=_ZSTD_LEVEL)
