@@ -1,0 +1,314 @@
+"""Which machines we read and how to reach them: `parameters/hosts.yaml`, validated whole.
+
+    defaults: {user: auditor, key_file: ~/.ssh/audit_ed25519}
+    groups:   {web: {proxy_jump: bastion.example.org, tags: [front]}}
+    hosts:    {web01: {address: 192.0.2.11, groups: [web]}, db02: {sudo: true}}
+
+A host has what `defaults` say, then its groups in the order it names them, then its own words; later ones win and tags
+add up. Every scalar is read as the text that was written, so a host may be called `no` and a user `0123`.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from audit_nb.errors import UsageError
+
+LOG_PATH = "/var/log/audit/audit.log"
+SECRET_WORDS = {"password", "passphrase", "key", "private_key", "secret", "token"}
+
+
+def _text(pattern: str, what: str) -> Any:  # noqa: ANN401 - an annotated type
+    return Annotated[str, StringConstraints(pattern=pattern), Field(json_schema_extra={"what": what})]
+
+
+HostName = _text(r"^\w[\w.-]{0,59}$", "letters, digits, '_', '-' and '.' (not first), at most 60")
+Word = _text(r"^[^\s,/]{1,100}$", "one word without blanks, commas and slashes")
+Login = _text(r"^[^\s:@-][^\s:@]{0,99}$", "a login name")
+Address = _text(r"^[^\s/@-][^\s/@]*$", "a name or an IP address")
+Variable = _text(r"^[A-Za-z_][A-Za-z0-9_.-]*$", "the name of an environment variable or credential, never the secret")
+Absolute = _text(r"^/[^\x00\n]*[^\x00\n/]$", "an absolute path")
+Fingerprint = _text(r"^SHA256:[A-Za-z0-9+/]{43}=?$", "a fingerprint such as `ssh-keygen -lf` prints: SHA256:…")
+Jump = _text(r"^[^\s-][^\s]*$", "[user@]host[:port], several with commas between them, or none")
+
+
+def _as_list(value: Any) -> Any:  # noqa: ANN401 - whatever stood in the file
+    return [value] if isinstance(value, str) else value
+
+
+class Options(BaseModel):
+    """What may be said of one host, of a group, or of all of them; None is not said."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: Address | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    user: Login | None = None
+    key_file: Path | None = None
+    passphrase_variable: Variable | None = None
+    password_variable: Variable | None = None
+    proxy_jump: Jump | None = None
+    sudo: bool | None = None
+    sftp_server: Absolute | None = None
+    log_path: Absolute | None = None
+    tags: Annotated[tuple[Word, ...], BeforeValidator(_as_list)] = ()
+    groups: Annotated[tuple[Word, ...], BeforeValidator(_as_list)] = ()
+    host_key: Annotated[tuple[Fingerprint, ...], BeforeValidator(_as_list)] | None = None
+    known_hosts: Path | None = None
+    ssh_config: bool | None = None
+    compress: bool | None = None
+    facts: bool | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=3600)] | None = None
+    retries: Annotated[int, Field(ge=0, le=10)] | None = None
+
+
+class Host(Options):
+    """One machine with everything that was said of it.
+
+    `address`, `port`, `user` and `key_file` stay None where nothing was said: `~/.ssh/config` and then SSH's own
+    defaults decide.
+    """
+
+    name: HostName
+    sudo: bool = False
+    log_path: Absolute = LOG_PATH
+    ssh_config: bool = True
+    compress: bool = True
+    facts: bool = True
+    timeout_s: float = 20.0
+    retries: int = 2
+
+
+class Inventory(BaseModel):
+    """The hosts of one file, in the order they stand there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: Path
+    hosts: tuple[Host, ...]
+
+    def host(self, name: str) -> Host:
+        """The host of that name; raises UsageError with the nearest names."""
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        raise UsageError(f"{self.path}: there is no host {name!r}{_did_you_mean(name, [h.name for h in self.hosts])}")
+
+    def select(self, hosts: Iterable[str] = (), groups: Iterable[str] = (), tags: Iterable[str] = ()) -> "Inventory":
+        """The hosts that are named or are in one of the groups or have one of the tags; all where nothing is asked.
+
+        Raises UsageError for a name that is no host, no group or no tag of the file.
+        """
+        hosts, groups, tags = list(hosts), list(groups), list(tags)
+        if not (hosts or groups or tags):
+            return self
+        for name in hosts:
+            self.host(name)
+        for kind, asked in (("groups", groups), ("tags", tags)):
+            known = {word for host in self.hosts for word in getattr(host, kind)}
+            for word in asked:
+                if word not in known:
+                    raise UsageError(f"{self.path}: no host is in the {kind[:-1]} {word!r}{_did_you_mean(word, known)}")
+        chosen = (h for h in self.hosts if h.name in hosts or {*groups} & {*h.groups} or {*tags} & {*h.tags})
+        return Inventory(path=self.path, hosts=tuple(chosen))
+
+
+def load(path: Path | str) -> Inventory:
+    """The inventory in a YAML file; raises UsageError that lists every mistake with its line and field."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        example = path.with_name("hosts.example.yaml")
+        remedy = f"`cp {example} {path}` and write your hosts into it" if example.exists() else "create it"
+        raise UsageError(f"{path} does not exist: {remedy}") from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise UsageError(f"{path} cannot be read: {fault}") from fault
+    document = _Document(path, text)
+    inventory = _build(document)
+    document.raise_mistakes()
+    return inventory
+
+
+class _Document:
+    """A YAML file as plain dicts, lists and texts, with the line of every key and the mistakes found so far."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.mistakes: list[tuple[int, str, str]] = []
+        self.lines: dict[tuple[str, ...], int] = {}
+        self.tree: Any = None
+        try:
+            if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+                self.mistakes.append((1, "", "anchors and aliases (&, *) are not read here; use groups"))
+                return
+            node = yaml.compose(text, yaml.SafeLoader)
+            self.tree = self._plain(node, ()) if node is not None else None
+        except yaml.YAMLError as fault:
+            mark = getattr(fault, "problem_mark", None)
+            problem = getattr(fault, "problem", None) or str(fault)
+            self.mistakes.append((mark.line + 1 if mark else 1, "", f"this is not YAML: {problem}"))
+        except RecursionError:
+            self.mistakes.append((1, "", "this is nested too deeply"))
+
+    def _plain(self, node: yaml.Node, place: tuple[str, ...]) -> Any:  # noqa: ANN401 - a tree
+        self.lines.setdefault(place, node.start_mark.line + 1)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._plain(child, (*place, str(i))) for i, child in enumerate(node.value)]
+        if isinstance(node, yaml.ScalarNode):
+            return None if node.tag == "tag:yaml.org,2002:null" else node.value
+        found: dict[str, Any] = {}
+        for key, value in node.value:
+            name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
+            here = (*place, name)
+            if name in found:
+                self.mistake(here, "stands here a second time", key.start_mark.line + 1)
+                continue
+            self.lines[here] = key.start_mark.line + 1
+            found[name] = self._plain(value, here)
+        return found
+
+    def mistake(self, place: tuple[str, ...], sentence: str, line: int | None = None) -> None:
+        known = next((self.lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in self.lines), 1)
+        self.mistakes.append((line or known, ".".join(place), sentence))
+
+    def raise_mistakes(self) -> None:
+        if self.mistakes:
+            lines = [
+                f"  line {line}{', ' + field if field else ''}: {sentence}"
+                for line, field, sentence in sorted(self.mistakes)
+            ]
+            count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+            raise UsageError("\n".join([f"{self.path}: {count}", *lines]))
+
+
+def _build(document: _Document) -> Inventory:
+    """The inventory a document describes; mistakes gather in the document."""
+    document_ok = not document.mistakes
+    tree = _mapping(document, document.tree, ())
+    for name in tree.keys() - {"defaults", "groups", "hosts"}:
+        close = _did_you_mean(name, ["defaults", "groups", "hosts"])
+        document.mistake((name,), f"not known here{close}; the file has defaults, groups and hosts")
+    defaults = _options(document, tree.get("defaults"), ("defaults",))
+    groups = {
+        name: _options(document, value, ("groups", name))
+        for name, value in _mapping(document, tree.get("groups"), ("groups",)).items()
+    }
+    entries = _mapping(document, tree.get("hosts"), ("hosts",))
+    if not entries and document_ok:
+        document.mistake(("hosts",), "names no host")
+    hosts = [_host(document, name, value, defaults, groups) for name, value in entries.items()]
+    found = tuple(host for host in hosts if host is not None)
+    _check_jumps(document, found)
+    return Inventory(path=document.path, hosts=found)
+
+
+def _mapping(document: _Document, value: Any, place: tuple[str, ...]) -> dict[str, Any]:  # noqa: ANN401
+    if value is None or isinstance(value, dict):
+        return value or {}
+    document.mistake(place, "expected names with a colon after each, as in hosts.example.yaml")
+    return {}
+
+
+def _options(document: _Document, value: Any, place: tuple[str, ...]) -> dict[str, Any]:  # noqa: ANN401
+    """The words of one block that were said and are right; the others are mistakes of the document."""
+    words = {key: word for key, word in _mapping(document, value, place).items() if word is not None}
+    try:
+        options = Options.model_validate(words)
+    except ValidationError as faults:
+        for fault in faults.errors(include_url=False):
+            document.mistake((*place, *map(str, fault["loc"])), _sentence(fault))
+        wrong = {str(fault["loc"][0]) for fault in faults.errors()}
+        options = Options.model_validate({key: word for key, word in words.items() if key not in wrong})
+    return {key: _resolved(document.path, getattr(options, key)) for key in options.model_fields_set}
+
+
+def _host(
+    document: _Document,
+    name: str,
+    value: Any,  # noqa: ANN401
+    defaults: dict[str, Any],
+    groups: dict[str, dict[str, Any]],
+) -> Host | None:
+    place = ("hosts", name)
+    own = _options(document, value, place)
+    inherited = [defaults]
+    for group in own.get("groups", ()):
+        if group not in groups:
+            document.mistake((*place, "groups"), f"there is no group {group!r}{_did_you_mean(group, groups)}")
+        inherited.append(groups.get(group, {}))
+    merged: dict[str, Any] = {}
+    for options in inherited:
+        merged |= {k: v for k, v in options.items() if not (k == "proxy_jump" and name in _hops(v))}
+    merged |= own
+    merged["tags"] = tuple(dict.fromkeys(tag for options in (*inherited, own) for tag in options.get("tags", ())))
+    try:
+        return Host(name=name, **merged)
+    except ValidationError as faults:
+        for fault in faults.errors(include_url=False):
+            document.mistake(place, _sentence(fault))
+        return None
+
+
+def _check_jumps(document: _Document, hosts: tuple[Host, ...]) -> None:
+    """A bastion may itself be a host of the file, as long as no chain of bastions comes back to where it began."""
+    jumps = {host.name: _hops(host.proxy_jump) for host in hosts}
+    for name in jumps:
+        seen, waiting = set(), list(jumps[name])
+        while waiting:
+            hop = waiting.pop()
+            if hop == name:
+                document.mistake(("hosts", name, "proxy_jump"), "the way to this host leads through itself")
+                break
+            if hop not in seen:
+                seen.add(hop)
+                waiting += jumps.get(hop, [])
+
+
+def _hops(jump: str | None) -> list[str]:
+    return [hop for hop in (jump or "").split(",") if hop and hop != "none"]
+
+
+def _resolved(inventory: Path, value: Any) -> Any:  # noqa: ANN401 - a value of any option
+    """A path counts from the folder of the inventory and may begin with `~`."""
+    return inventory.parent / value.expanduser() if isinstance(value, Path) else value
+
+
+def _sentence(fault: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    """What is wrong, in our words; never the value of a word that may be a secret."""
+    field, kind = str(fault["loc"][0]) if fault["loc"] else "", fault["type"]
+    if kind == "extra_forbidden":
+        if field in SECRET_WORDS:
+            return "a secret never stands in this file; put it into the environment and name it by password_variable"
+        return f"not known{_did_you_mean(field, Options.model_fields)}"
+    expected = _expected(field)
+    if kind in ("string_pattern_mismatch", "string_too_short") and expected:
+        hidden = field.endswith("_variable")
+        return f"expected {expected}" + ("" if hidden else f", not {fault['input']!r}")
+    return {
+        "int_parsing": f"expected a whole number, not {fault['input']!r}",
+        "float_parsing": f"expected a number, not {fault['input']!r}",
+        "greater_than_equal": f"expected at least {fault.get('ctx', {}).get('ge')}, not {fault['input']!r}",
+        "less_than_equal": f"expected at most {fault.get('ctx', {}).get('le')}, not {fault['input']!r}",
+        "bool_parsing": f"expected true or false, not {fault['input']!r}",
+    }.get(kind, f"{fault['msg'][:1].lower()}{fault['msg'][1:]}, not {fault['input']!r}")
+
+
+def _expected(field: str) -> str | None:
+    schema = Host.model_json_schema()["properties"].get(field or "name", {})
+    return next((part["what"] for part in _parts(schema) if "what" in part), None)
+
+
+def _parts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield schema
+    for part in (*schema.get("anyOf", ()), *([schema["items"]] if isinstance(schema.get("items"), dict) else ())):
+        yield from _parts(part)
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=2)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
