@@ -1,0 +1,174 @@
+"""How a table, a sentence or a figure stands in a notebook and leaves it: the one place that escapes.
+
+    show.begin("logins", language=language, timezone=timezone)
+    show.sentence("{failed:failed login|failed logins} came from {addresses:address|addresses}.", failed=…, addresses=…)
+    show.table(tables.failed_by_address(events), name="by_address", title="Failed logins by address")
+    show.figure(charts.bars(frame, label="address", value="failed"), name="addresses", title="Failed logins by address")
+    show.headline("failed_logins", "failed login|failed logins", 37, notice=1)
+
+What a log says is hostile: markup, formulas, escape sequences. It reaches a reader as text, with control and bidi
+characters written out. When AUDIT_NB_OUT names a folder, each call also writes there: `tables/<notebook>-<name>.csv`
+and `.parquet`, `figures/<notebook>-<name>.png`, and a line of `results/<notebook>.jsonl`. Otherwise nothing is written.
+"""
+
+import html
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from audit_nb import charts, words
+from audit_nb.show import leave, picture
+from audit_nb.show.cells import Reader, arrow, csv_text, markup, of_sentence, render_table
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import ibis.expr.types as ir
+    import pandas as pd
+    import pyarrow as pa
+    from matplotlib.figure import Figure
+
+__all__ = ["Seen", "begin", "csv_text", "figure", "headline", "markup", "seen", "sentence", "table"]
+
+OUT = "AUDIT_NB_OUT"
+ROWS = 200  # of a table on a page; the CSV has them all
+STYLE_MIME = "application/vnd.audit-nb.style"  # marks the style of an open notebook; a report has its own
+
+_STYLE = """<style>
+.nb-table{max-height:26em;overflow:auto}.nb-table table{border-collapse:collapse}.nb-table caption{text-align:left;font-weight:600}
+.nb-table td,.nb-table th{padding:.2em .7em;text-align:left}.nb-table .n{text-align:right;font-variant-numeric:tabular-nums}
+.nb-null{opacity:.6}.nb-ctl{color:#b35900}.nb-tile{display:inline-block;margin:0 2em 0 0}.nb-tile b{font-size:1.6em;display:block}
+.nb-finding{font-weight:600}.nb-figure img{max-width:760px;background:#fff}
+</style>"""  # noqa: E501 - a style sheet
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What there was to look at: how many events, and the times of the first and the last (UTC)."""
+
+    events: int
+    first: "datetime | None"
+    last: "datetime | None"
+
+
+@dataclass(frozen=True)
+class Page:
+    """The notebook that is speaking, and to whom."""
+
+    notebook: str
+    reader: Reader
+    out: Path | None
+
+
+_page = Page("notebook", Reader(), None)
+
+
+def begin(notebook: str, *, language: str = "en", timezone: str = "UTC") -> None:
+    """Say which notebook speaks, in which language, and in which time zone its times are shown.
+
+    Raises ValueError for a language that we do not speak and KeyError for a time zone that does not exist.
+    """
+    global _page
+    if language not in words.LANGUAGES:
+        raise ValueError(f"language is {language!r}; expected one of {', '.join(words.LANGUAGES)}")
+    ZoneInfo(timezone)
+    out = os.environ.get(OUT)
+    _page = Page(leave.slug(notebook), Reader(language, timezone), Path(out) if out else None)
+    _display(_STYLE, "", STYLE_MIME)
+
+
+def seen(events: "ir.Table") -> Seen:
+    """How many events there are to look at and from when to when, said in a sentence.
+
+    Without events every table below says that nothing was seen, which is not the same as nothing found.
+    """
+    global _page
+    row = events.agg(n=events.count(), first=events.time.min(), last=events.time.max()).to_pyarrow().to_pylist()[0]
+    _page = replace(_page, reader=replace(_page.reader, blind=row["n"] == 0))
+    _paragraph(words.text_of("seen.some" if row["n"] else "seen.none", _page.reader.language), row)
+    return Seen(row["n"], row["first"], row["last"])
+
+
+def sentence(text: str, *, none: str | None = None, **values: object) -> None:
+    """One paragraph. `text` is translated, then filled; values are escaped and stand out.
+
+    `none` replaces it where the first value is 0. Where no event was seen a sentence with values is left out.
+    """
+    if values and _page.reader.blind:
+        return
+    if none is not None and next(iter(values.values()), None) == 0:
+        text = none
+    _paragraph(words.translate(text, _page.reader.language), values)
+
+
+def headline(name: str, label: str, value: int, *, alarm: int | None = None, notice: int | None = None) -> None:
+    """A figure for the head of the report; `label` is `one|many`. From `alarm` or `notice` on it decides the verdict.
+
+    Where no event was seen its value is null: nobody knows it.
+    """
+    reader = _page.reader
+    level = "clean"
+    if notice is not None and value >= notice:
+        level = "notice"
+    if alarm is not None and value >= alarm:
+        level = "alarm"
+    one, _, many = words.translate(label, reader.language).partition("|")
+    unit = one if value == 1 else many or one
+    shown = "–" if reader.blind else words.number(value)
+    marked = f'<p class="nb-tile nb-{level}"><b>{html.escape(shown)}</b> {html.escape(unit)}</p>'
+    _display(marked, f"{shown} {unit}")
+    known = None if reader.blind else int(value)
+    _record(kind="headline", name=leave.slug(name), label=unit, value=known, level=level)
+
+
+def table(
+    rows: "ir.Table | pa.Table | pd.DataFrame",
+    *,
+    name: str,
+    title: str,
+    limit: int = ROWS,
+    columns: Sequence[str] = (),
+) -> None:
+    """A table of at most `limit` rows, and `columns` where named; all of it goes into the CSV and the Parquet file."""
+    whole = arrow(rows)
+    spoken = words.translate(title, _page.reader.language)
+    csv = leave.write_table(_page.out, f"{_page.notebook}-{leave.slug(name)}", whole, _page.reader)
+    shown = (whole.select(list(columns)) if columns else whole).slice(0, limit)
+    _display(render_table(shown, whole.num_rows, spoken, csv, _page.reader), spoken)
+    _record(kind="table", name=name, title=spoken, rows=whole.num_rows, shown=shown.num_rows, csv=csv)
+
+
+def figure(fig: "charts.Chart | Figure", *, name: str, title: str, alt: str | None = None) -> None:
+    """A figure with its finding above it and `title`, what it plots, below.
+
+    A chart describes itself to those who cannot see it; a matplotlib Figure needs `alt`.
+    """
+    look = charts.Look(_page.reader.language, _page.reader.timezone)
+    spoken = words.translate(title, look.language)
+    drawn = picture.of_chart(fig, look) if isinstance(fig, charts.Chart) else picture.of_figure(fig)
+    described = f"{spoken}. {words.translate(alt, look.language) if alt is not None else drawn.alt}"
+    stem = f"{_page.notebook}-{leave.slug(name)}"
+    png, csv = leave.write_figure(_page.out, stem, drawn, _page.reader)
+    _display(picture.render(drawn, spoken, described, csv), described)
+    _record(kind="figure", name=name, title=spoken, alt=described, finding=drawn.finding, png=png, csv=csv)
+
+
+def _paragraph(spoken: str, values: Mapping[str, object]) -> None:
+    parts = list(words.pieces(spoken, {name: of_sentence(value, _page.reader) for name, value in values.items()}))
+    marked = "".join(f"<b>{markup(piece)}</b>" if is_value else html.escape(piece) for piece, is_value in parts)
+    plain = words.visible("".join(piece for piece, _ in parts))
+    _display(f'<p class="nb-sentence">{marked}</p>', plain)
+    _record(kind="sentence", text=plain)
+
+
+def _record(**result: object) -> None:
+    leave.append_result(_page.out, {"notebook": _page.notebook, **result})
+
+
+def _display(marked: str, plain: str, *marks: str) -> None:
+    from IPython.display import display
+
+    display({"text/html": marked, "text/plain": plain, **dict.fromkeys(marks, "")}, raw=True)
