@@ -1,0 +1,149 @@
+"""The expressions that many questions share: who, from where, on which terminal, and the two shapes of an answer.
+
+A question is asked of a *view*: the chosen events with a few columns that say the same in every question (`who`, `address`,
+`terminal`, `names`). `_aureport.view` has the same columns filled by aureport's rules.
+"""
+
+import ibis
+import ibis.expr.types as ir
+
+from audit_nb.tables import _aureport
+from audit_nb.tables._kinds import Kind
+
+#: What a field holds when it holds nothing: unknown, no terminal, no value, and the words of old daemons.
+NOTHING = ("", "?", "(none)", "(null)", "UNKNOWN")
+
+#: Programs that change rights inside a session that is already open.
+PRIVILEGE_PROGRAMS = ("sudo", "sudo-rs", "su", "doas", "pkexec", "runuser", "newgrp", "sg", "polkit-agent-helper-1", "userhelper")
+
+
+def view(
+    events: ir.Table, *, success: bool | None = None, collector: bool = False, as_aureport: bool = False
+) -> ir.Table:
+    """The events a question looks at: of one outcome or of both, with the shared columns.
+
+    `who` (text), `address` (text), `terminal` (text) and `names` (list of text) are added or replaced; null is unknown.
+    Aureport knows no collector: with `as_aureport` its events are always among the others.
+    """
+    if as_aureport:
+        return outcome(_aureport.view(events), success)
+    chosen = outcome(events if collector else without_collector(events), success)
+    return chosen.mutate(who=who(chosen), address=address(chosen), terminal=terminal(chosen), names=touched(chosen))
+
+
+def without_collector(events: ir.Table) -> ir.Table:
+    """The events that our own collecting did not make."""
+    return events.filter(~events.by_collector.fill_null(False))
+
+
+def outcome(events: ir.Table, success: bool | None) -> ir.Table:
+    """Only the events that succeeded (True), only those that failed (False), or all; an unknown outcome is neither."""
+    return events if success is None else events.filter(events.success == success)
+
+
+def who(events: ir.Table) -> ir.StringValue:
+    """The login user: by name, else by number; null where nobody had logged in."""
+    return ibis.coalesce(events.auid_name, events.auid.cast("string"))
+
+
+def as_whom(events: ir.Table) -> ir.StringValue:
+    """The user whose rights were used: the effective one, else the acting one."""
+    return ibis.coalesce(
+        events.euid_name, events.euid.cast("string"), events.uid_name, events.uid.cast("string")
+    )
+
+
+def known(text: ir.StringValue) -> ir.StringValue:
+    """The text, or null where it only says that nothing is known."""
+    return text.isin(NOTHING).ifelse(ibis.null("string"), text)
+
+
+def origin(events: ir.Table) -> ir.StringValue:
+    """Where a user came from: the address, else the host name; an IPv4 address inside IPv6 is shown as IPv4."""
+    return ibis.coalesce(known(events.addr), known(events.hostname)).re_replace("^::ffff:", "")
+
+
+def address(events: ir.Table) -> ir.StringValue:
+    """The other side of an event: where its user came from, else the peer of its socket."""
+    return ibis.coalesce(origin(events), events.socket["address"])
+
+
+def terminal(events: ir.Table) -> ir.StringValue:
+    """The terminal under one spelling (`pts0`, `/dev/pts/0` and `pts/0` are one), or null where there is none."""
+    return known(events.terminal).re_replace("^/dev/", "").re_replace("^pts([0-9]+)$", r"pts/\1")
+
+
+def touched(events: ir.Table) -> ir.ArrayValue:
+    """The names of the files an event touched, as logged; the directories they stand in are left out."""
+    paths = events.paths.filter(lambda path: path["name"].notnull() & ~path["nametype"].isin(("PARENT",)).fill_null(False))
+    return paths.map(lambda path: path["name"])
+
+
+def of_kind(events: ir.Table, kind: Kind) -> ir.BooleanValue:
+    """Whether any record of the event is of the kind."""
+    return events.types.join(" ").re_search(kind.pattern())
+
+
+def has_type(events: ir.Table, *names: str) -> ir.BooleanValue:
+    """Whether any record of the event has one of the types."""
+    found = events.types.contains(names[0])
+    for name in names[1:]:
+        found = found | events.types.contains(name)
+    return found
+
+
+def program(exe: ir.StringValue) -> ir.StringValue:
+    """The last part of an executable's path: `sshd` of `/usr/sbin/sshd`."""
+    return exe.re_replace("^.*/", "")
+
+
+def listed(view: ir.Table, *columns: str, **named: ir.Value) -> ir.Table:
+    """One row for each event, in order of time: `host`, `time`, `serial` and the columns, those of `named` by their expressions."""
+    chosen = {name: named[name] if name in named else view[name] for name in columns}
+    rows = view.select(host=view.host, time=view.time, serial=view.serial, **chosen)
+    return rows.order_by("time", "host", "serial", *chosen)
+
+
+def counted(view: ir.Table, *by: str) -> ir.Table:
+    """One row for each value: the columns of `by`, `events`, `hosts`, `first`, `last`; the most frequent stand first.
+
+    Counted by host first and then added up: counting distinct hosts in one pass costs four times as much. Where `host` is one of `by`
+    there is no column `hosts`.
+    """
+    rows = view.group_by(*dict.fromkeys((*by, "host"))).agg(
+        events=view.count(), first=view.time.min(), last=view.time.max()
+    )
+    if "host" not in by:
+        rows = rows.group_by(*by).agg(
+            events=rows["events"].sum(), hosts=rows.count(), first=rows["first"].min(), last=rows["last"].max()
+        )
+    return rows.select(*by, *(name for name in SUMS if name in rows.columns)).order_by(ibis.desc("events"), *by)
+
+
+#: The columns of a summary after what it is about.
+SUMS = ("events", "hosts", "first", "last")
+
+
+def each(view: ir.Table, values: str, name: str) -> ir.Table:
+    """One row for each value of a list column, in a column of its own; an event without values has no row."""
+    return view.mutate(**{name: view[values].unnest()}).filter(lambda rows: rows[name].notnull())
+
+
+def first_of(view: ir.Table, values: str, name: str) -> ir.Table:
+    """One row for each event that has a value in a list column, with the first one in a column of its own."""
+    return view.mutate(**{name: view[values][0]}).filter(lambda rows: rows[name].notnull())
+
+
+def field(events: ir.Table, key: str) -> ir.StringValue:
+    """The first value of a field that has no column, or null."""
+    return events.other.filter(lambda other: other["key"] == key).map(lambda other: other["value"])[0]
+
+
+#: Fields that `details` never repeats: they have a column that masks secrets, or hold what was typed.
+_UNSHOWN = ("data", "cmd", "acct", "proctitle", "comm", "exe", "subj", "res", "terminal", "hostname", "addr")
+
+
+def fields_of(events: ir.Table) -> ir.StringValue:
+    """The fields that have no column, as `key=value` in order of arrival."""
+    shown = events.other.filter(lambda other: ~other["key"].isin(_UNSHOWN) & other["value"].notnull())
+    return shown.map(lambda other: other["key"] + "=" + other["value"]).join(" ")

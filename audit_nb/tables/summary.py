@@ -1,0 +1,140 @@
+"""The first page."""
+
+import ibis
+import ibis.expr.types as ir
+
+from audit_nb.tables import _kinds
+from audit_nb.tables._kinds import Kind
+from audit_nb.tables._words import each, view
+
+#: What is counted, in the order of aureport's first page; each is the name of the question that lists it, where there is one.
+ITEMS = (
+    "configuration_changes",
+    "account_changes",
+    "logins",
+    "failed_logins",
+    "authentications",
+    "failed_authentications",
+    "users",
+    "terminals",
+    "hosts",
+    "executables",
+    "comms",
+    "files",
+    "avcs",
+    "mac_changes",
+    "failed_syscalls",
+    "anomalies",
+    "responses",
+    "crypto",
+    "integrity",
+    "virtual_machines",
+    "keys",
+    "pids",
+    "events",
+)
+
+
+def summary(
+    events: ir.Table, *, success: bool | None = None, collector: bool = False, as_aureport: bool = False
+) -> ir.Table:
+    """What is in the log, in figures: the first page of aureport?
+
+    Columns: item, count. Logins, authentications and changes are events; users, terminals, hosts, executables, comms, files, keys and pids
+    are distinct values. `differences` explains where aureport counts otherwise.
+    """
+    seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
+    figures = _counts(seen, as_aureport).cross_join(_distinct(seen)).cross_join(_listed(seen))
+    counts = figures.select(*(figures[item].cast("int64") for item in ITEMS)).pivot_longer(
+        list(ITEMS), names_to="item", values_to="count"
+    )
+    return counts.order_by(ibis.array(list(ITEMS)).index(counts.item))
+
+
+def _counts(seen: ir.Table, as_aureport: bool) -> ir.Table:
+    """Events by what their records are: asked of each distinct combination of types, not of each event."""
+    called = seen.syscall_nr.notnull() & (seen.syscall_nr > 0 if as_aureport else True)
+    kinds = seen.group_by(types=seen.types.join(" "), success=seen.success, called=called).agg(events=seen.count())
+    counts = _as_aureport(kinds) if as_aureport else _true(kinds)
+    failed = kinds.success == False  # noqa: E712 - an expression
+    return kinds.agg(
+        events=_sum(kinds, True),
+        failed_syscalls=_sum(kinds, failed & kinds.called),
+        logins=_sum(kinds, _of(kinds, _kinds.LOGINS) & kinds.success),
+        failed_logins=_sum(kinds, _of(kinds, _kinds.LOGINS) & failed),
+        avcs=_sum(kinds, _of(kinds, _kinds.ACCESS_DECISIONS)),
+        responses=_sum(kinds, _of(kinds, _kinds.RESPONSES)),
+        integrity=_sum(kinds, _of(kinds, _kinds.INTEGRITY)),
+        virtual_machines=_sum(kinds, _of(kinds, _kinds.VIRTUAL_MACHINES)),
+        **counts,
+    )
+
+
+def _true(kinds: ir.Table) -> dict[str, ir.Value]:
+    """Each event counts once."""
+    failed = kinds.success == False  # noqa: E712 - an expression
+    tried = _of(kinds, _kinds.AUTHENTICATIONS)
+    return {
+        "configuration_changes": _sum(kinds, _of(kinds, _kinds.CONFIGURATION | _kinds.MAC_CHANGES)),
+        "account_changes": _sum(kinds, _of(kinds, _kinds.ACCOUNT_CHANGES)),
+        "authentications": _sum(kinds, tried & kinds.success),
+        "failed_authentications": _sum(kinds, tried & failed),
+        "mac_changes": _sum(kinds, _of(kinds, _kinds.MAC_CHANGES | _kinds.CALIPSO | _kinds.LSPP)),
+        "anomalies": _sum(kinds, _of(kinds, _kinds.USER_ANOMALIES | _kinds.KERNEL_ANOMALIES | _kinds.SECCOMP)),
+        "crypto": _sum(kinds, _of(kinds, _kinds.KERNEL_CRYPTO | _kinds.USER_CRYPTO)),
+    }
+
+
+def _as_aureport(kinds: ir.Table) -> dict[str, ir.Value]:
+    """An event counts once for each kind of record in it; the first of USER_AUTH, USER_MGMT and GRP_AUTH decides."""
+    failed = kinds.success == False  # noqa: E712 - an expression
+    auth = _of(kinds, Kind(("USER_AUTH",)))
+    managed = _of(kinds, Kind(("USER_MGMT",))) & ~auth
+    group = _of(kinds, Kind(("GRP_AUTH",))) & ~auth & ~managed
+    return {
+        "configuration_changes": _each(kinds, *_single(_kinds.CONFIGURATION), _kinds.MAC_CHANGES),
+        "account_changes": _each(kinds, *_single(_kinds.ACCOUNT_MANAGEMENT), _kinds.ACCOUNTS, _kinds.ROLES),
+        "authentications": _sum(kinds, (auth | group) & kinds.success),
+        "failed_authentications": _sum(kinds, (auth | managed | group) & failed),
+        "mac_changes": _each(kinds, _kinds.MAC_CHANGES, _kinds.LSPP),
+        "anomalies": _each(kinds, _kinds.USER_ANOMALIES, _kinds.KERNEL_ANOMALIES),
+        "crypto": _each(kinds, _kinds.KERNEL_CRYPTO, _kinds.USER_CRYPTO),
+    }
+
+
+def _of(kinds: ir.Table, kind: Kind) -> ir.BooleanValue:
+    return kinds.types.re_search(kind.pattern())
+
+
+def _sum(kinds: ir.Table, chosen: ir.BooleanValue | bool) -> ir.Value:
+    return ibis.ifelse(chosen, kinds["events"], 0).sum().fill_null(0)
+
+
+def _each(kinds: ir.Table, *several: Kind) -> ir.Value:
+    total = _sum(kinds, _of(kinds, several[0]))
+    for kind in several[1:]:
+        total = total + _sum(kinds, _of(kinds, kind))
+    return total
+
+
+def _single(kind: Kind) -> tuple[Kind, ...]:
+    return tuple(Kind((name,)) for name in kind.names)
+
+
+def _distinct(seen: ir.Table) -> ir.Table:
+    """How many different values there are of what an event has at most one of."""
+    return seen.agg(
+        users=seen.who.nullif("-2").nunique(),
+        terminals=seen.terminal.nunique(),
+        hosts=seen.address.nunique(),
+        executables=seen.exe.nunique(),
+        comms=seen.comm.nunique(),
+        pids=seen.pid.nunique(),
+    )
+
+
+def _listed(seen: ir.Table) -> ir.Table:
+    """How many different values there are of what an event may have several of."""
+    files = each(seen, "names", "file")
+    keys = each(seen, "keys", "key").filter(lambda rows: rows.key != "(null)")
+    return files.agg(files=files.file.nunique()).cross_join(keys.agg(keys=keys.key.nunique()))
