@@ -7,10 +7,12 @@
 A file whose name begins with an underscore holds what several questions share.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 
@@ -34,8 +36,18 @@ def questions() -> dict[str, Question]:
 
 
 def _question(name: str) -> Question:
-    function = __getattr__(name)
+    function = getattr(sys.modules[__name__], name)
     return Question(name, (function.__doc__ or "").strip().split("\n")[0], function)
+
+
+class _Tables(ModuleType):
+    """This package: an imported file puts its function here under its name, where Python would put the file."""
+
+    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - an attribute of a module may be anything
+        super().__setattr__(name, getattr(value, name, value) if isinstance(value, ModuleType) else value)
+
+
+sys.modules[__name__].__class__ = _Tables
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a question's function, imported when it is first asked for

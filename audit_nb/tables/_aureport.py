@@ -1,16 +1,19 @@
 """The events as aureport 3.0.9 sees them, so that its figures can be had again, quirks included.
 
-It differs from the table of events in what it takes for an event, in what it takes for a value, and in what it throws away:
+It differs from the table of events in what it takes for an event, in what it takes for a value, and in what it throws
+away:
 
-- A record of a type that stands alone (below 1300, 2000, 2100 and above, PROCTITLE, MAC_UNLBL_ALLOW to MAC_CALIPSO_DEL) closes its event at
-  once; what follows under the same serial is another event. So a LOGIN with its SYSCALL counts twice.
+- A record of a type that stands alone (below 1300, 2000, 2100 and above, PROCTITLE, MAC_UNLBL_ALLOW to
+  MAC_CALIPSO_DEL) closes its event at once; what follows under the same serial is another event. So a LOGIN with its
+  SYSCALL counts twice.
 - Users and terminals that say "none" are users and terminals: auid -1, `(none)`, `?`.
 - `res=` of a daemon's record means failure only where it begins with `failed`; `res=0` and `res=no` succeed.
-- An event with a record that it cannot read is dropped whole: every AppArmor AVC, and in reports that look at addresses or
-  files every event with an unnamed unix socket.
+- An event with a record that it cannot read is dropped whole: every AppArmor AVC, and in reports that look at
+  addresses or files every event with an unnamed unix socket.
 
 An event whose records come late is one event here and two or more to aureport (`_late.py` counts them).
-Source: src/ausearch-lol.c, ausearch-parse.c, aureport-scan.c of audit-userspace 3.0.9; runs of that version on the captures.
+Source: src/ausearch-lol.c, ausearch-parse.c, aureport-scan.c of audit-userspace 3.0.9; runs of that version on the
+captures.
 """
 
 import ibis
@@ -33,8 +36,8 @@ SUBJECTS = ("SECCOMP", "ANOM_ABEND", "ANOM_LINK", "FEATURE_CHANGE", "NETFILTER_C
 def view(events: ir.Table, *, sockets: bool = True) -> ir.Table:
     """The events as aureport counts them, with the columns of `_words.view` by its rules.
 
-    `who` is the auid as a number: `-1` where it is unset, `-2` where no record has one. `sockets` says whether the report looks at
-    addresses or files, and so drops events with an unnamed unix socket.
+    `who` is the auid as a number: `-1` where it is unset, `-2` where no record has one. `sockets` says whether the
+    report looks at addresses or files, and so drops events with an unnamed unix socket.
     """
     read = events.filter(~dropped(events, sockets=sockets))
     alone = ~read.type.re_search(f"^(?:{STAYS_OPEN})$")
@@ -44,10 +47,10 @@ def view(events: ir.Table, *, sockets: bool = True) -> ir.Table:
 
 def _parts(split: ir.Table) -> ir.Table:
     """Each row with the types of its own part: the lone first record, or the rest, or all."""
-    types = ibis.cases(
-        (split.part == 1, split.types[1:]), (split.alone, split.types[:1]), else_=split.types
+    types = ibis.cases((split.part == 1, split.types[1:]), (split.alone, split.types[:1]), else_=split.types)
+    parts = split.mutate(
+        types=types, alone=split.alone & (split.part == 0), shared=split.types.length() > types.length()
     )
-    parts = split.mutate(types=types, alone=split.alone & (split.part == 0), shared=split.types.length() > types.length())
     return parts.mutate(type=parts.types[0])
 
 
@@ -105,7 +108,9 @@ def _success(part: ir.Table, spoken: ir.BooleanValue) -> ir.BooleanValue:
 
 def _result(part: ir.Table) -> ir.StringValue:
     """The outcome of a daemon's record as it was written."""
-    return part.other.filter(lambda other: other["key"] == "res").map(lambda other: other["value"])[0].fill_null("failed")
+    return (
+        part.other.filter(lambda other: other["key"] == "res").map(lambda other: other["value"])[0].fill_null("failed")
+    )
 
 
 def _who(part: ir.Table, read: ir.BooleanValue) -> ir.StringValue:
@@ -122,7 +127,9 @@ def _has_field(part: ir.Table, key: str) -> ir.BooleanValue:
 
 
 def _terminal(part: ir.Table, read: ir.BooleanValue) -> ir.StringValue:
-    named = ibis.ifelse(_any(part, "NETFILTER_CFG", "EVENT_LISTENER"), part.terminal.fill_null("(none)"), ibis.null("string"))
+    named = ibis.ifelse(
+        _any(part, "NETFILTER_CFG", "EVENT_LISTENER"), part.terminal.fill_null("(none)"), ibis.null("string")
+    )
     return ibis.ifelse(read, part.terminal, named)
 
 

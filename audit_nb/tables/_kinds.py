@@ -1,7 +1,8 @@
 """Which record types make an event of a kind: the ranges of libaudit.h, as sets of names.
 
-A type that auditd had no name for stands in the log as `UNKNOWN[1702]`; it belongs to the range of its number all the same.
-Source of numbers and names: `lib/libaudit.h` and `lib/msg_typetab.h` of audit-userspace 3.0.9 and 4.2.2, linux/audit.h.
+A type that auditd had no name for stands in the log as `UNKNOWN[1702]`; it belongs to the range of its number all the
+same. Source of numbers and names: `lib/libaudit.h` and `lib/msg_typetab.h` of audit-userspace 3.0.9 and 4.2.2,
+linux/audit.h.
 """
 
 from dataclasses import dataclass

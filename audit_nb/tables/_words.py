@@ -1,7 +1,7 @@
 """The expressions that many questions share: who, from where, on which terminal, and the two shapes of an answer.
 
-A question is asked of a *view*: the chosen events with a few columns that say the same in every question (`who`, `address`,
-`terminal`, `names`). `_aureport.view` has the same columns filled by aureport's rules.
+A question is asked of a *view*: the chosen events with a few columns that say the same in every question (`who`,
+`address`, `terminal`, `names`). `_aureport.view` has the same columns filled by aureport's rules.
 """
 
 import ibis
@@ -14,7 +14,18 @@ from audit_nb.tables._kinds import Kind
 NOTHING = ("", "?", "(none)", "(null)", "UNKNOWN")
 
 #: Programs that change rights inside a session that is already open.
-PRIVILEGE_PROGRAMS = ("sudo", "sudo-rs", "su", "doas", "pkexec", "runuser", "newgrp", "sg", "polkit-agent-helper-1", "userhelper")
+PRIVILEGE_PROGRAMS = (
+    "sudo",
+    "sudo-rs",
+    "su",
+    "doas",
+    "pkexec",
+    "runuser",
+    "newgrp",
+    "sg",
+    "polkit-agent-helper-1",
+    "userhelper",
+)
 
 
 def view(
@@ -22,8 +33,8 @@ def view(
 ) -> ir.Table:
     """The events a question looks at: of one outcome or of both, with the shared columns.
 
-    `who` (text), `address` (text), `terminal` (text) and `names` (list of text) are added or replaced; null is unknown.
-    Aureport knows no collector: with `as_aureport` its events are always among the others.
+    `who` (text), `address` (text), `terminal` (text) and `names` (list of text) are added or replaced; null is
+    unknown. Aureport knows no collector: with `as_aureport` its events are always among the others.
     """
     if as_aureport:
         return outcome(_aureport.view(events), success)
@@ -48,9 +59,7 @@ def who(events: ir.Table) -> ir.StringValue:
 
 def as_whom(events: ir.Table) -> ir.StringValue:
     """The user whose rights were used: the effective one, else the acting one."""
-    return ibis.coalesce(
-        events.euid_name, events.euid.cast("string"), events.uid_name, events.uid.cast("string")
-    )
+    return ibis.coalesce(events.euid_name, events.euid.cast("string"), events.uid_name, events.uid.cast("string"))
 
 
 def known(text: ir.StringValue) -> ir.StringValue:
@@ -75,7 +84,9 @@ def terminal(events: ir.Table) -> ir.StringValue:
 
 def touched(events: ir.Table) -> ir.ArrayValue:
     """The names of the files an event touched, as logged; the directories they stand in are left out."""
-    paths = events.paths.filter(lambda path: path["name"].notnull() & ~path["nametype"].isin(("PARENT",)).fill_null(False))
+    paths = events.paths.filter(
+        lambda path: path["name"].notnull() & ~path["nametype"].isin(("PARENT",)).fill_null(False)
+    )
     return paths.map(lambda path: path["name"])
 
 
@@ -98,7 +109,7 @@ def program(exe: ir.StringValue) -> ir.StringValue:
 
 
 def listed(view: ir.Table, *columns: str, **named: ir.Value) -> ir.Table:
-    """One row for each event, in order of time: `host`, `time`, `serial` and the columns, those of `named` by their expressions."""
+    """One row for each event, in order of time: `host`, `time`, `serial` and the columns, those of `named` as given."""
     chosen = {name: named[name] if name in named else view[name] for name in columns}
     rows = view.select(host=view.host, time=view.time, serial=view.serial, **chosen)
     return rows.order_by("time", "host", "serial", *chosen)
@@ -107,8 +118,8 @@ def listed(view: ir.Table, *columns: str, **named: ir.Value) -> ir.Table:
 def counted(view: ir.Table, *by: str) -> ir.Table:
     """One row for each value: the columns of `by`, `events`, `hosts`, `first`, `last`; the most frequent stand first.
 
-    Counted by host first and then added up: counting distinct hosts in one pass costs four times as much. Where `host` is one of `by`
-    there is no column `hosts`.
+    Counted by host first and then added up: counting distinct hosts in one pass costs four times as much. Where
+    `host` is one of `by` there is no column `hosts`.
     """
     rows = view.group_by(*dict.fromkeys((*by, "host"))).agg(
         events=view.count(), first=view.time.min(), last=view.time.max()

@@ -17,8 +17,8 @@ def account_changes(
 ) -> ir.Table:
     """Who changed which accounts, groups, passwords or roles?
 
-    One row for each such event: host, time, serial, type, who, account (the changed one), op, address, terminal, exe, success.
-    In summary: type, events, hosts, first, last.
+    One row for each such event: host, time, serial, type, who, account (the changed one), op, address, terminal, exe,
+    success. In summary: type, events, hosts, first, last.
     """
     seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
     changes = seen.filter(of_kind(seen, _kinds.ACCOUNT_CHANGES))

@@ -17,8 +17,8 @@ def anomalies(
 ) -> ir.Table:
     """What did the kernel or a daemon call an anomaly: crashes, promiscuous devices, link tricks, too many failures?
 
-    One row for each such event, SECCOMP included: host, time, serial, type, exe (else comm), terminal, address, who, details.
-    In summary: type, events, hosts, first, last.
+    One row for each such event, SECCOMP included: host, time, serial, type, exe (else comm), terminal, address, who,
+    details. In summary: type, events, hosts, first, last.
     """
     seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
     odd = seen.filter(of_kind(seen, _kinds.USER_ANOMALIES | _kinds.KERNEL_ANOMALIES | _kinds.SECCOMP))

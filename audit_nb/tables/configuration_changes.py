@@ -16,8 +16,8 @@ def configuration_changes(
 ) -> ir.Table:
     """Who changed the configuration of audit, of the firewall or of mandatory access control?
 
-    One row for each such event: host, time, serial, type, who, op, keys, details, success. `details` are the fields that have no
-    column, as `audit_enabled=0 old=1`. In summary: type, events, hosts, first, last.
+    One row for each such event: host, time, serial, type, who, op, keys, details, success. `details` are the fields
+    that have no column, as `audit_enabled=0 old=1`. In summary: type, events, hosts, first, last.
     """
     seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
     changes = seen.filter(of_kind(seen, _kinds.CONFIGURATION | _kinds.MAC_CHANGES))

@@ -10,7 +10,8 @@ def events(
 ) -> ir.Table:
     """Which events are there, one a line?
 
-    Columns: host, time, serial, type (that of the first record), who, success. How many of each type is the question `types`.
+    Columns: host, time, serial, type (that of the first record), who, success. How many of each type is the question
+    `types`.
     """
     seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
     return listed(seen, "type", "who", "success")

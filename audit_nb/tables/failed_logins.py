@@ -9,8 +9,8 @@ def failed_logins(events: ir.Table, *, collector: bool = False, as_aureport: boo
     """Which logins failed: on which account, from where?
 
     One row for each USER_LOGIN event that failed: host, time, serial, account, address, terminal, exe.
-    An account that does not exist is masked: people type passwords there. Wrong passwords that did not end the attempt are
-    in `authentications`.
+    An account that does not exist is masked: people type passwords there. Wrong passwords that did not end the
+    attempt are in `authentications`.
     """
     seen = view(events, success=False, collector=collector, as_aureport=as_aureport)
     failed = seen.filter(has_type(seen, "USER_LOGIN"))

@@ -16,10 +16,11 @@ def files(
 ) -> ir.Table:
     """Which files were touched?
 
-    One row for each event and file: host, time, serial, file, syscall, success, exe, who. In summary: file, events, hosts, first, last.
-    The directories that files stand in are left out and a relative name is put after the working directory; where a call gave
-    another directory (`openat` and its kin) the name stays relative, for nobody logged which one it was.
-    Aureport counts directories and unix sockets too, leaves names relative, and lists the first file of an event only.
+    One row for each event and file: host, time, serial, file, syscall, success, exe, who. In summary: file, events,
+    hosts, first, last. The directories that files stand in are left out and a relative name is put after the working
+    directory; where a call gave another directory (`openat` and its kin) the name stays relative, for nobody logged
+    which one it was. Aureport counts directories and unix sockets too, leaves names relative, and lists the first
+    file of an event only.
     """
     seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
     if as_aureport:

@@ -17,8 +17,9 @@ def logins(
     """Who logged in or tried to, from where?
 
     One row for each USER_LOGIN event: host, time, serial, user, address, terminal, exe, success.
-    In summary: user, events, hosts, first, last. `user` is who logged in, and for a failure the account that was tried.
-    Some daemons write USER_LOGIN only for sessions with a terminal: the question `sessions_opened` sees the others.
+    In summary: user, events, hosts, first, last. `user` is who logged in, and for a failure the account that was
+    tried. Some daemons write USER_LOGIN only for sessions with a terminal: the question `sessions_opened` sees the
+    others.
     """
     seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
     tried = seen.filter(has_type(seen, "USER_LOGIN"))
@@ -27,7 +28,9 @@ def logins(
     else:
         known = ibis.coalesce(tried.who, tried.id_name, tried.id.cast("string"))
         failed = (tried.success == False).fill_null(False)  # noqa: E712 - an expression
-        tried = tried.mutate(user=ibis.ifelse(failed, ibis.coalesce(tried.account, known), ibis.coalesce(known, tried.account)))
+        tried = tried.mutate(
+            user=ibis.ifelse(failed, ibis.coalesce(tried.account, known), ibis.coalesce(known, tried.account))
+        )
     return counted(tried, "user") if summary else listed(tried, "user", "address", "terminal", "exe", "success")
 
 

@@ -17,7 +17,8 @@ def mac_changes(
     """Who changed the policy, the state or the labels of mandatory access control?
 
     One row for each such event: host, time, serial, who, type, success. In summary: type, events, hosts, first, last.
-    Aureport's summary stops at MAC_MAP_DEL, its list and its first page go on to MAC_UNLBL_STCDEL; none of them knows CALIPSO.
+    Aureport's summary stops at MAC_MAP_DEL, its list and its first page go on to MAC_UNLBL_STCDEL; none of them knows
+    CALIPSO.
     """
     seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
     if as_aureport:

@@ -16,8 +16,8 @@ def pids(
     """Which processes caused events, by number?
 
     One row for each event with a pid: host, time, serial, pid, exe, syscall_nr, who.
-    In summary: host, boot, pid, events, hosts, first, last: a number means one process only on one host between two boots.
-    Aureport adds up equal numbers whatever their boot.
+    In summary: host, boot, pid, events, hosts, first, last: a number means one process only on one host between two
+    boots. Aureport adds up equal numbers whatever their boot.
     """
     seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
     numbered = seen.filter(seen.pid.notnull())

@@ -8,8 +8,8 @@ from audit_nb.tables._words import PRIVILEGE_PROGRAMS, has_type, listed, origin,
 def sessions_opened(events: ir.Table, *, collector: bool = False) -> ir.Table:
     """Who came in: which sessions were opened, by which program, from where?
 
-    One row for each USER_START that succeeded: host, time, serial, account, through (sshd, login, cron …), address, terminal, ses.
-    Sessions of sudo and su inside a session are the question `sudo`.
+    One row for each USER_START that succeeded: host, time, serial, account, through (sshd, login, cron …), address,
+    terminal, ses. Sessions of sudo and su inside a session are the question `sudo`.
     """
     seen = view(events, success=True, collector=collector)
     through = program(seen.exe)

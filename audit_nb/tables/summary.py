@@ -7,7 +7,7 @@ from audit_nb.tables import _kinds
 from audit_nb.tables._kinds import Kind
 from audit_nb.tables._words import each, view
 
-#: What is counted, in the order of aureport's first page; each is the name of the question that lists it, where there is one.
+#: What is counted, in the order of aureport's first page; each is named after the question that lists it.
 ITEMS = (
     "configuration_changes",
     "account_changes",
@@ -40,8 +40,8 @@ def summary(
 ) -> ir.Table:
     """What is in the log, in figures: the first page of aureport?
 
-    Columns: item, count. Logins, authentications and changes are events; users, terminals, hosts, executables, comms, files, keys and pids
-    are distinct values. `differences` explains where aureport counts otherwise.
+    Columns: item, count. Logins, authentications and changes are events; users, terminals, hosts, executables, comms,
+    files, keys and pids are distinct values. `differences` explains where aureport counts otherwise.
     """
     seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
     figures = _counts(seen, as_aureport).cross_join(_distinct(seen)).cross_join(_listed(seen))

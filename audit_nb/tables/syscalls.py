@@ -16,8 +16,8 @@ def syscalls(
     """Which system calls were audited?
 
     One row for each event with a system call: host, time, serial, syscall, syscall_nr, pid, comm, who.
-    In summary: syscall, arch, syscall_nr, events, hosts, first, last. Aureport leaves out number 0 (`read` on x86_64) and
-    does not tell architectures apart.
+    In summary: syscall, arch, syscall_nr, events, hosts, first, last. Aureport leaves out number 0 (`read` on x86_64)
+    and does not tell architectures apart.
     """
     seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
     called = seen.filter(seen.syscall_nr.notnull())

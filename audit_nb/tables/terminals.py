@@ -16,8 +16,8 @@ def terminals(
     """On which terminals, or through which services standing for one, did events happen?
 
     One row for each event with a terminal: host, time, serial, terminal, address, exe, who.
-    In summary: terminal, events, hosts, first, last. `pts0` and `/dev/pts/0` are one terminal, `(none)` and `?` are none;
-    aureport counts each spelling, and those two as well.
+    In summary: terminal, events, hosts, first, last. `pts0` and `/dev/pts/0` are one terminal, `(none)` and `?` are
+    none; aureport counts each spelling, and those two as well.
     """
     seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
     named = seen.filter(seen.terminal.notnull())

@@ -16,8 +16,8 @@ def users(
     """Which login users appear, and in how many events?
 
     One row for each event with a login user: host, time, serial, who, terminal, address, exe.
-    In summary: who, events, hosts, first, last. Aureport counts the unset user (-1) as one more user, lists the events that
-    have a uid and prints their auid.
+    In summary: who, events, hosts, first, last. Aureport counts the unset user (-1) as one more user, lists the
+    events that have a uid and prints their auid.
     """
     seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
     if as_aureport and not summary:

@@ -16,8 +16,8 @@ def volume(
 ) -> ir.Table:
     """How many events were there on each host, hour by hour?
 
-    Columns: host, time (the beginning of the bucket, UTC), events, failed. `bucket` is a minute (m), an hour (h), a day (D) or a week (W).
-    A bucket without events has no row.
+    Columns: host, time (the beginning of the bucket, UTC), events, failed. `bucket` is a minute (m), an hour (h), a
+    day (D) or a week (W). A bucket without events has no row.
     """
     seen = view(events, success=success, collector=collector)
     by_bucket = seen.group_by("host", time=seen.time.truncate(bucket))
