@@ -1,0 +1,69 @@
+"""Command lines with their secrets masked."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from audit_nb.redact.marks import mark_patterns, mark_text, mark_words
+from audit_nb.redact.rules import is_suspect
+from audit_nb.redact.shell import Piece, Span
+
+MASK = "***"
+
+
+def command(argv: Sequence[str]) -> str:
+    """The command line as a person reads it: arguments quoted where a shell would need it, secrets masked."""
+    # No argument of execve(2) can hold a NUL; one that stands in a forged record is made visible.
+    arguments = [argument.replace("\0", "\u2400") for argument in argv]
+    flat = "\0".join(arguments)
+    if arguments and is_suspect(flat):
+        words, start = [], 0
+        for argument in arguments:
+            words.append(Piece(argument, range(start, start + len(argument))))
+            start += len(argument) + 1
+        marks: list[Span] = []
+        mark_words(words, marks, depth=0)
+        mark_patterns(Piece(flat.replace("\0", " "), range(len(flat))), marks)
+        within = [part for mark in marks for part in between_nuls(flat, mark)]
+        arguments = masked(flat, within).split("\0")
+    return " ".join(quoted(argument) for argument in arguments)
+
+
+def text(line: str) -> str:
+    """A command line given as one text: secrets masked, the rest as it was.
+
+    With NULs, as PROCTITLE has them, it is taken as the arguments between them.
+    """
+    if "\0" in line:
+        return command(line.rstrip("\0").split("\0"))
+    if not is_suspect(line):
+        return line
+    marks: list[Span] = []
+    mark_text(Piece(line, range(len(line))), marks, depth=0)
+    return masked(line, marks)
+
+
+def between_nuls(flat: str, span: Span) -> Iterator[Span]:
+    """The parts of a span that lie in one argument each."""
+    start, end = span
+    for part in flat[start:end].split("\0"):
+        if part:
+            yield start, start + len(part)
+        start += len(part) + 1
+
+
+def masked(flat: str, marks: list[Span]) -> str:
+    """The text with each run of marked characters replaced by the mask."""
+    parts: list[str] = []
+    hidden = 0
+    for start, end in sorted(marks):
+        if start > hidden or not parts:
+            parts += [flat[hidden:start], MASK]
+        hidden = max(hidden, end)
+    return "".join([*parts, flat[hidden:]])
+
+
+def quoted(argument: str) -> str:
+    """As a shell needs it; letters of every script and the mask stand without quotes."""
+    if argument and not re.search(r"[\s'\"\\$`;&|<>()*?\[\]{}!#~]", argument.replace(MASK, "")):
+        return argument
+    return "'" + argument.replace("'", "'\"'\"'") + "'"

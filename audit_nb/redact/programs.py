@@ -1,0 +1,86 @@
+"""The options, words and places where a program takes a secret."""
+
+import re
+from fnmatch import fnmatchcase
+
+from audit_nb.redact.rules import Rule, is_file, is_secret_name
+from audit_nb.redact.shell import Piece, Span, mark, program
+
+
+def _looks_like_an_option(value: str) -> bool:
+    """`--host` and `-h` do; `-S3cret` may be a password that begins with a dash."""
+    return re.fullmatch(r"--[A-Za-z][\w-]*(?:=.*)?|-[A-Za-z]", value, re.DOTALL) is not None
+
+
+def mark_by_rule(rule: Rule, words: list[Piece], marks: list[Span]) -> None:
+    if rule.command:
+        place = next((place for place, word in enumerate(words) if word.value in rule.command), len(words))
+        words = words[place + 1 :]
+    if rule.until:
+        place = next((place for place, word in enumerate(words) if program(word.value) in rule.until), len(words))
+        words = words[:place]
+    if rule.flag and not any(re.fullmatch(rf"-\w*{rule.flag}\w*", word.value) for word in words):
+        return
+    for place, word in enumerate(words):
+        for option in rule.value:
+            mark(_option_value(option, words, place, rule), marks)
+        for option, sign in rule.behind.items():
+            value = _option_value(option, words, place, rule)
+            if sign in value.value:
+                mark(value.part(value.value.index(sign) + len(sign)), marks)
+        for option in rule.attached:
+            if word.value.startswith(option):
+                mark(word.part(len(option)), marks)
+        if rule.pairs and "=" in word.value:
+            mark(word.part(word.value.index("=") + 1), marks)
+        if rule.named and is_secret_name(re.split("[:/]", word.value)[-1]):
+            mark_next(words, place, marks, name=word.value)
+        if rule.words and (match := re.search(rule.words, word.value)):
+            mark(word.part(*match.span("secret")), marks)
+        for name, distances in rule.after.items():
+            if fnmatchcase(word.value, name):
+                for behind in (words[place + n] for n in distances if place + n < len(words)):
+                    if not behind.value.startswith("-"):
+                        mark(behind, marks)
+    if rule.position:
+        operands = _operands(words)
+        for n in rule.position:
+            if len(operands) >= abs(n):
+                mark(operands[n - 1 if n > 0 else n], marks)
+
+
+def _option_value(option: str, words: list[Piece], place: int, rule: Rule) -> Piece:
+    """The value of `option` at `place`: the next word (-w S), the rest of this one (-wS, -xwS, --bind=S), or empty."""
+    word, nothing = words[place], words[place].part(0, 0)
+    if word.value == option or (len(option) == 2 and _closes_a_cluster(option, word.value, rule.flags)):
+        following = words[place + 1] if place + 1 < len(words) else nothing
+        return nothing if _looks_like_an_option(following.value) else following
+    if len(option) > 2:
+        return word.part(len(option) + 1) if word.value.startswith(option + "=") else nothing
+    if rule.apart or word.value.startswith("--"):
+        return nothing
+    flags = f"[{re.escape(rule.flags)}]*" if rule.flags else ""
+    head = re.match(rf"-{flags}{re.escape(option[1])}", word.value)
+    return word.part(head.end()) if head else nothing
+
+
+def _closes_a_cluster(option: str, value: str, flags: str) -> bool:
+    return bool(flags) and re.fullmatch(rf"-[{re.escape(flags)}]+{re.escape(option[1])}", value) is not None
+
+
+def _operands(words: list[Piece]) -> list[Piece]:
+    """The words that are neither options nor redirections."""
+    operands: list[Piece] = []
+    skip = False
+    for word in words:
+        redirection = re.match(r"\d?[<>]{1,2}", word.value)
+        if not skip and not redirection and not word.value.startswith("-") and word.value:
+            operands.append(word)
+        skip = redirection is not None and redirection.end() == len(word.value)
+    return operands
+
+
+def mark_next(words: list[Piece], place: int, marks: list[Span], *, name: str) -> None:
+    following = words[place + 1] if place + 1 < len(words) else None
+    if following and not _looks_like_an_option(following.value) and not is_file(name, following.value):
+        mark(following, marks)

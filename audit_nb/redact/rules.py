@@ -1,0 +1,127 @@
+"""rules.yaml as values, and the first questions to it: may this text hold a secret, is this the name of one?"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+RULES_FILE = Path(__file__).with_name("rules.yaml")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An entry of `programs`."""
+
+    names: Sequence[str]
+    command: Sequence[str] = ()
+    until: Sequence[str] = ()
+    flag: str = ""
+    flags: str = ""
+    value: Sequence[str] = ()
+    apart: bool = False
+    attached: Sequence[str] = ()
+    behind: Mapping[str, str] = field(default_factory=dict)
+    after: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    position: Sequence[int] = ()
+    words: str = ""
+    named: bool = False
+    pairs: bool = False
+    plain: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """An entry of `patterns`."""
+
+    hints: Sequence[str]
+    expression: re.Pattern[str]
+    cut: bool
+
+
+@dataclass(frozen=True)
+class Rules:
+    """redact.yaml, ready for use."""
+
+    programs: Mapping[str, Sequence[Rule]]
+    readers: Mapping[str, Sequence[Sequence[str]]]
+    names: Mapping[str, Any]
+    patterns: Sequence[Pattern]
+    hints: Sequence[str]
+    prompts: Mapping[str, int]
+    typed: frozenset[str]
+    folders: tuple[str, ...]
+    shown_accounts: frozenset[str]
+
+
+@cache
+def rules() -> Rules:
+    data = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))
+    programs: dict[str, list[Rule]] = {}
+    for entry in data["programs"]:
+        rule = Rule(**{key: value for key, value in entry.items() if key not in ("examples", "readable")})
+        for name in rule.names:
+            programs.setdefault(name, []).append(rule)
+    readers: dict[str, list[Sequence[str]]] = {}
+    for entry in data["readers"]:
+        for name in entry["names"]:
+            readers.setdefault(name, []).append(entry.get("with", ()))
+    patterns = [
+        Pattern(entry["hint"], re.compile(entry["expression"]), entry.get("cut", False)) for entry in data["patterns"]
+    ]
+    names, keys, accounts = data["names"], data["keystrokes"], data["accounts"]
+    prompts = {name: count for count, asking in keys["asks"].items() for name in asking}
+    hints = {hint for pattern in patterns for hint in pattern.hints if hint} | set(names["hints"]) | set(names["files"])
+    return Rules(
+        programs=programs,
+        readers=readers,
+        names=names,
+        patterns=patterns,
+        hints=sorted(hints),
+        prompts=prompts,
+        typed=frozenset(keys["shown"]) | frozenset(prompts),
+        folders=tuple(keys["folders"]),
+        shown_accounts=frozenset(accounts["placeholders"]) | frozenset(accounts["well_known"]),
+    )
+
+
+_NAMES_IN_TEXT = re.compile(r"[\w.+-]++")
+_LONG_RUN = re.compile(r"[A-Za-z0-9/+]{40}")
+
+
+def is_suspect(line: str) -> bool:
+    """False when no rule can hold, which is so for most command lines and costs a few microseconds to know."""
+    found, lowered = rules(), line.lower()
+    return (
+        any(hint in lowered for hint in found.hints)
+        or not found.programs.keys().isdisjoint(names := _NAMES_IN_TEXT.findall(line))
+        or not found.readers.keys().isdisjoint(names)
+        or _LONG_RUN.search(line) is not None
+    )
+
+
+@lru_cache(maxsize=4096)
+def is_secret_name(name: str) -> bool:
+    """True for `DB_PASSWORD`, `--auth-token`, `userPwd`, `apiKey2`; false for `PWD`, `BYPASS`, `password-file`."""
+    names = rules().names
+    bare = name.lstrip("-")
+    if bare in names["never"]:
+        return False
+    parts = [part.lower() for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\da-zA-Z_]+", bare)]
+    if parts and parts[0] in names["flags"]:
+        return False
+    while parts and (parts[-1].isdecimal() or parts[-1] in names["tails"]):
+        parts.pop()
+    if not parts:
+        return False
+    known_by_its_end = parts[-1] in names["last_words"] or "".join(parts).endswith(tuple(names["endings"]))
+    return known_by_its_end or bare in names["whole"]
+
+
+def is_file(name: str, value: str) -> bool:
+    """True for `--private-key /etc/ssl/key.pem`: a few names are followed by a secret or by the path of its file."""
+    plain = re.sub(r"[^a-z]", "", name.lower())
+    return value.startswith(("/", "~/", "./", "../")) and plain.endswith(tuple(rules().names["path_follows"]))
