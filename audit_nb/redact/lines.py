@@ -5,27 +5,14 @@ from collections.abc import Iterator, Sequence
 
 from audit_nb.redact.marks import mark_patterns, mark_text, mark_words
 from audit_nb.redact.rules import is_suspect
-from audit_nb.redact.shell import Piece, Span
+from audit_nb.redact.shell import Marks, Piece, Span, may_be_cut
 
 MASK = "***"
 
 
 def command(argv: Sequence[str]) -> str:
     """The command line as a person reads it: arguments quoted where a shell would need it, secrets masked."""
-    # No argument of execve(2) can hold a NUL; one that stands in a forged record is made visible.
-    arguments = [argument.replace("\0", "\u2400") for argument in argv]
-    flat = "\0".join(arguments)
-    if arguments and is_suspect(flat):
-        words, start = [], 0
-        for argument in arguments:
-            words.append(Piece(argument, range(start, start + len(argument))))
-            start += len(argument) + 1
-        marks: list[Span] = []
-        mark_words(words, marks, depth=0)
-        mark_patterns(Piece(flat.replace("\0", " "), range(len(flat))), marks)
-        within = [part for mark in marks for part in between_nuls(flat, mark)]
-        arguments = masked(flat, within).split("\0")
-    return " ".join(quoted(argument) for argument in arguments)
+    return " ".join(quoted(argument) for argument in masked_arguments(argv, cut=False))
 
 
 def text(line: str) -> str:
@@ -33,13 +20,31 @@ def text(line: str) -> str:
 
     With NULs, as PROCTITLE has them, it is taken as the arguments between them.
     """
+    cut = may_be_cut(line)
     if "\0" in line:
-        return command(line.rstrip("\0").split("\0"))
-    if not is_suspect(line):
+        return " ".join(quoted(argument) for argument in masked_arguments(line.rstrip("\0").split("\0"), cut=cut))
+    if not is_suspect(line, cut=cut):
         return line
-    marks: list[Span] = []
+    marks = Marks(line, cut=cut)
     mark_text(Piece(line, range(len(line))), marks, depth=0)
-    return masked(line, marks)
+    return masked(line, marks.spans)
+
+
+def masked_arguments(argv: Sequence[str], *, cut: bool) -> list[str]:
+    """The arguments with the secrets in them masked."""
+    # No argument of execve(2) can hold a NUL; one that stands in a forged record is made visible.
+    arguments = [argument.replace("\0", "\u2400") for argument in argv]
+    flat = "\0".join(arguments)
+    if not arguments or not is_suspect(flat, cut=cut):
+        return arguments
+    words, start = [], 0
+    for argument in arguments:
+        words.append(Piece(argument, range(start, start + len(argument))))
+        start += len(argument) + 1
+    marks = Marks(flat, cut=cut)
+    mark_words(words, marks, depth=0)
+    mark_patterns(Piece(flat.replace("\0", " "), range(len(flat))), marks)
+    return masked(flat, [part for span in marks.spans for part in between_nuls(flat, span)]).split("\0")
 
 
 def between_nuls(flat: str, span: Span) -> Iterator[Span]:

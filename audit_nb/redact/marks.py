@@ -5,30 +5,40 @@ from collections import Counter
 from fnmatch import fnmatchcase
 
 from audit_nb.redact.programs import mark_by_rule, mark_next
-from audit_nb.redact.rules import is_file, is_secret_name, rules
-from audit_nb.redact.shell import BLANK, NEEDS_A_SHELL, Piece, Simple, Span, as_a_shell, at_every_blank, mark, program
+from audit_nb.redact.rules import SPEAKERS, is_file, is_secret_name, rules
+from audit_nb.redact.shell import (
+    BLANK,
+    NEEDS_A_SHELL,
+    Marks,
+    Piece,
+    Simple,
+    as_a_shell,
+    at_every_blank,
+    program,
+    without_redirections,
+)
 
-_CUT_BYTES = 120  # PROCTITLE ends at 128 bytes; decoding may have dropped half a character
 _OFTEN = 8  # a rule reaches to the end of the command, so that the same program again adds little
 _DEEPEST = 8  # quotes within quotes; what lies deeper is masked as a whole
 
 
-def mark_text(piece: Piece, marks: list[Span], *, depth: int) -> None:
+def mark_text(piece: Piece, marks: Marks, *, depth: int) -> None:
     if depth > _DEEPEST:
-        mark(piece, marks)
+        marks.hide(piece)
         return
     mark_patterns(piece, marks)
     _mark_assignments(piece, marks)
     for words in at_every_blank(piece):
         mark_words(words, marks, depth=depth)
-    if NEEDS_A_SHELL.search(piece.value):
+    cut = marks.is_cut(piece)
+    if cut or NEEDS_A_SHELL.search(piece.value):
         commands = as_a_shell(piece)
         for simple in commands:
             mark_words(simple.words, marks, depth=depth)
-        _mark_fed(commands, marks, cut=_may_be_cut(piece))
+        _mark_fed(commands, marks, cut=cut)
 
 
-def mark_words(words: list[Piece], marks: list[Span], *, depth: int) -> None:
+def mark_words(words: list[Piece], marks: Marks, *, depth: int) -> None:
     """The words of one command."""
     programs = rules().programs
     plain: set[str] = set()
@@ -52,7 +62,7 @@ def mark_words(words: list[Piece], marks: list[Span], *, depth: int) -> None:
             mark_text(word, marks, depth=depth + 1)
 
 
-def _mark_fed(commands: list[Simple], marks: list[Span], *, cut: bool) -> None:
+def _mark_fed(commands: list[Simple], marks: Marks, *, cut: bool) -> None:
     """What a command that reads a secret is fed: by its here-string or here-document, by echo through a pipe."""
     last_pipe = 0
     for place, simple in enumerate(commands):
@@ -60,7 +70,7 @@ def _mark_fed(commands: list[Simple], marks: list[Span], *, cut: bool) -> None:
         may_read = cut and place == len(commands) - 1 and _may_become_a_reader(words)
         if may_read or _reads_a_secret(words) or _writes_a_secret(words):
             for fed in simple.fed:
-                mark(fed, marks)
+                marks.hide(fed)
             last_pipe = place if simple.joined_by in ("|", "|&") else last_pipe
         if _writes_a_secret(words):
             _mark_spoken(simple, marks)
@@ -68,13 +78,14 @@ def _mark_fed(commands: list[Simple], marks: list[Span], *, cut: bool) -> None:
         _mark_spoken(simple, marks)
 
 
-def _mark_spoken(simple: Simple, marks: list[Span]) -> None:
+def _mark_spoken(simple: Simple, marks: Marks) -> None:
     """What echo or printf writes."""
-    names = [program(word.value) for word in simple.words]
-    spoken = next((place for place, name in enumerate(names) if name in ("echo", "printf", "print")), len(names))
-    for word in simple.words[spoken + 1 :]:
+    words = without_redirections(simple.words)
+    names = [program(word.value) for word in words]
+    spoken = next((place for place, name in enumerate(names) if name in SPEAKERS), len(names))
+    for word in words[spoken + 1 :]:
         if word.value not in ("-n", "-e", "-ne", "-en", "-E", "--"):
-            mark(word, marks)
+            marks.hide(word)
 
 
 def _reads_a_secret(words: list[str]) -> bool:
@@ -99,22 +110,18 @@ def _may_become_a_reader(words: list[str]) -> bool:
     """True for the last words of a text that was cut off, when its next letters could name a reader or its option."""
     names = [program(word) for word in words] or [""]
     readers = rules().readers
-    return any(name in readers for name in names) or any(reader.startswith(names[-1]) for reader in readers)
+    in_a_folder = len(words) == 1 and "/" in words[0]
+    return in_a_folder or any(n in readers for n in names) or any(reader.startswith(names[-1]) for reader in readers)
 
 
-def _may_be_cut(piece: Piece) -> bool:
-    """True when the text is as long as the longest PROCTITLE."""
-    return len(piece.value.encode("utf-8", "surrogatepass")) >= _CUT_BYTES
-
-
-def mark_patterns(piece: Piece, marks: list[Span]) -> None:
+def mark_patterns(piece: Piece, marks: Marks) -> None:
     lowered = piece.value.lower()
     for pattern in rules().patterns:
-        if pattern.cut and not _may_be_cut(piece):
+        if pattern.cut and not marks.is_cut(piece):
             continue
         if any(hint in lowered for hint in pattern.hints):
             for match in pattern.expression.finditer(piece.value):
-                mark(piece.part(*match.span("secret")), marks)
+                marks.hide(piece.part(*match.span("secret")))
 
 
 _ASSIGNMENT = re.compile(
@@ -132,7 +139,7 @@ _BEGINS_A_WORD = re.compile(r"(?:-{1,2}[\w.\-]*=)?")
 _TO_THE_NEXT = re.compile(r"[^\s&;,\"'|<>)}\]]*+")
 
 
-def _mark_assignments(piece: Piece, marks: list[Span], *, is_word: bool = False) -> None:
+def _mark_assignments(piece: Piece, marks: Marks, *, is_word: bool = False) -> None:
     """`NAME=secret`, `"name": "secret"`, `name: secret`; in a word that begins with NAME= the rest is the secret."""
     value = piece.value
     done = 0
@@ -147,7 +154,7 @@ def _mark_assignments(piece: Piece, marks: list[Span], *, is_word: bool = False)
             secret = piece.part(start, end.end() if end else start)
         done = start + len(secret.value)
         if not is_file(match["name"], secret.value):
-            mark(secret, marks)
+            marks.hide(secret)
 
 
 def _assigns_nothing(match: re.Match[str]) -> bool:

@@ -4,7 +4,7 @@ import re
 from fnmatch import fnmatchcase
 
 from audit_nb.redact.rules import Rule, is_file, is_secret_name
-from audit_nb.redact.shell import Piece, Span, mark, program
+from audit_nb.redact.shell import Marks, Piece, program, without_redirections
 
 
 def _looks_like_an_option(value: str) -> bool:
@@ -12,7 +12,7 @@ def _looks_like_an_option(value: str) -> bool:
     return re.fullmatch(r"--[A-Za-z][\w-]*(?:=.*)?|-[A-Za-z]", value, re.DOTALL) is not None
 
 
-def mark_by_rule(rule: Rule, words: list[Piece], marks: list[Span]) -> None:
+def mark_by_rule(rule: Rule, words: list[Piece], marks: Marks) -> None:
     if rule.command:
         place = next((place for place, word in enumerate(words) if word.value in rule.command), len(words))
         words = words[place + 1 :]
@@ -23,30 +23,30 @@ def mark_by_rule(rule: Rule, words: list[Piece], marks: list[Span]) -> None:
         return
     for place, word in enumerate(words):
         for option in rule.value:
-            mark(_option_value(option, words, place, rule), marks)
+            marks.hide(_option_value(option, words, place, rule))
         for option, sign in rule.behind.items():
             value = _option_value(option, words, place, rule)
             if sign in value.value:
-                mark(value.part(value.value.index(sign) + len(sign)), marks)
+                marks.hide(value.part(value.value.index(sign) + len(sign)))
         for option in rule.attached:
             if word.value.startswith(option):
-                mark(word.part(len(option)), marks)
+                marks.hide(word.part(len(option)))
         if rule.pairs and "=" in word.value:
-            mark(word.part(word.value.index("=") + 1), marks)
+            marks.hide(word.part(word.value.index("=") + 1))
         if rule.named and is_secret_name(re.split("[:/]", word.value)[-1]):
             mark_next(words, place, marks, name=word.value)
         if rule.words and (match := re.search(rule.words, word.value)):
-            mark(word.part(*match.span("secret")), marks)
+            marks.hide(word.part(*match.span("secret")))
         for name, distances in rule.after.items():
             if fnmatchcase(word.value, name):
                 for behind in (words[place + n] for n in distances if place + n < len(words)):
                     if not behind.value.startswith("-"):
-                        mark(behind, marks)
+                        marks.hide(behind)
     if rule.position:
-        operands = _operands(words)
+        operands = [word for word in without_redirections(words) if word.value and word.value[0] != "-"]
         for n in rule.position:
             if len(operands) >= abs(n):
-                mark(operands[n - 1 if n > 0 else n], marks)
+                marks.hide(operands[n - 1 if n > 0 else n])
 
 
 def _option_value(option: str, words: list[Piece], place: int, rule: Rule) -> Piece:
@@ -68,19 +68,7 @@ def _closes_a_cluster(option: str, value: str, flags: str) -> bool:
     return bool(flags) and re.fullmatch(rf"-[{re.escape(flags)}]+{re.escape(option[1])}", value) is not None
 
 
-def _operands(words: list[Piece]) -> list[Piece]:
-    """The words that are neither options nor redirections."""
-    operands: list[Piece] = []
-    skip = False
-    for word in words:
-        redirection = re.match(r"\d?[<>]{1,2}", word.value)
-        if not skip and not redirection and not word.value.startswith("-") and word.value:
-            operands.append(word)
-        skip = redirection is not None and redirection.end() == len(word.value)
-    return operands
-
-
-def mark_next(words: list[Piece], place: int, marks: list[Span], *, name: str) -> None:
+def mark_next(words: list[Piece], place: int, marks: Marks, *, name: str) -> None:
     following = words[place + 1] if place + 1 < len(words) else None
     if following and not _looks_like_an_option(following.value) and not is_file(name, following.value):
-        mark(following, marks)
+        marks.hide(following)

@@ -89,10 +89,11 @@ def rules() -> Rules:
 
 
 _NAMES_IN_TEXT = re.compile(r"[\w.+-]++")
+SPEAKERS = frozenset(["echo", "printf", "print"])
 _LONG_RUN = re.compile(r"[A-Za-z0-9/+]{40}")
 
 
-def is_suspect(line: str) -> bool:
+def is_suspect(line: str, *, cut: bool) -> bool:
     """False when no rule can hold, which is so for most command lines and costs a few microseconds to know."""
     found, lowered = rules(), line.lower()
     return (
@@ -100,6 +101,7 @@ def is_suspect(line: str) -> bool:
         or not found.programs.keys().isdisjoint(names := _NAMES_IN_TEXT.findall(line))
         or not found.readers.keys().isdisjoint(names)
         or _LONG_RUN.search(line) is not None
+        or (cut and not SPEAKERS.isdisjoint(names))
     )
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+_CUT_BYTES = range(120, 129)  # PROCTITLE ends at 128 bytes; decoding may have dropped half a character
 Span = tuple[int, int]
 
 
@@ -16,6 +17,30 @@ class Piece:
 
     def part(self, start: int, end: int | None = None) -> "Piece":
         return Piece(self.value[start:end], self.at[start:end])
+
+
+def may_be_cut(line: str) -> bool:
+    """True when the text is as long as the longest PROCTITLE."""
+    return len(line) <= _CUT_BYTES[-1] and len(line.encode("utf-8", "surrogatepass")) in _CUT_BYTES
+
+
+class Marks:
+    """The parts of a text that are to be masked; `cut` says that the text may have been longer."""
+
+    def __init__(self, line: str, *, cut: bool) -> None:
+        self.spans: list[Span] = []
+        self._end = len(line) - 1 if cut else -1
+
+    def hide(self, piece: Piece) -> None:
+        """Mark the piece; the quotes around it stay, for the reader's sake."""
+        start = len(piece.value) - len(piece.value.lstrip("'\""))
+        end = len(piece.value.rstrip("'\""))
+        if start < end:
+            self.spans.append((piece.at[start], piece.at[end - 1] + 1))
+
+    def is_cut(self, piece: Piece) -> bool:
+        """True when the piece ends where the text was cut."""
+        return bool(piece.value) and piece.at[-1] == self._end
 
 
 BLANK = re.compile(r"[ \t\r\n\f\v]")
@@ -106,13 +131,17 @@ def _unquoted(piece: Piece) -> Piece:
     return Piece("".join(value), at)
 
 
+def without_redirections(words: list[Piece]) -> list[Piece]:
+    """The words without `>`, `2>&1`, `>file` and the file behind a bare `>`."""
+    kept: list[Piece] = []
+    skip = False
+    for word in words:
+        sign = re.match(r"(?:\d?|&)[<>]{1,2}", word.value)
+        if not skip and not sign:
+            kept.append(word)
+        skip = sign is not None and sign.end() == len(word.value)
+    return kept
+
+
 def program(word: str) -> str:
     return word[word.rfind("/") + 1 :]
-
-
-def mark(piece: Piece, marks: list[Span]) -> None:
-    """Hide the piece; the quotes around it stay, for the reader's sake."""
-    start = len(piece.value) - len(piece.value.lstrip("'\""))
-    end = len(piece.value.rstrip("'\""))
-    if start < end:
-        marks.append((piece.at[start], piece.at[end - 1] + 1))

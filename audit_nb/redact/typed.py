@@ -51,7 +51,7 @@ def edited(line: str) -> str:
 def shown_keys(line: str, words: list[str]) -> str:
     if not _KEY.sub("", line):
         return _named(line)
-    first = next((word for word in words if word and "=" not in word), "")
+    first = next((word.partition("\t")[0] for word in words if word and "=" not in word), "")
     if _MOVES.search(line) or not (first in rules().typed or first.startswith(rules().folders)):
         return MASK
     completed = next((n for n, word in enumerate(words) if word.startswith("-") and "\t" in word), None)

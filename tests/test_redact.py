@@ -1,0 +1,178 @@
+"""Secrets in command lines, keystrokes and failed account names are masked, and nothing else is."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audit_nb import redact
+
+RULES = yaml.safe_load((Path(redact.__file__).parent / "rules.yaml").read_text(encoding="utf-8"))
+PLANTED = yaml.safe_load((Path(__file__).parent / "data/redact/planted.yaml").read_text(encoding="utf-8"))
+SECRET = "S3c"
+
+EXAMPLES = [
+    *(tuple(one) for entry in [*RULES["programs"], *RULES["patterns"]] for one in entry.get("examples", [])),
+    *(tuple(one) for one in RULES["names"]["examples"]),
+    *(tuple(one) for one in RULES["reader_examples"]),
+]
+READABLE = [
+    *(one for entry in [*RULES["programs"], *RULES["patterns"]] for one in entry.get("readable", [])),
+    *RULES["names"]["readable"],
+    *RULES["reader_readable"],
+]
+CUT = {before for entry in RULES["patterns"] if entry.get("cut") for before, _ in entry["examples"]}
+SPELT_OUT = [before for before, _ in EXAMPLES if SECRET in before and before not in CUT]
+
+
+def as_arguments(line: str) -> list[str]:
+    """The arguments a process would have: those of a shell when the line needs one."""
+    return ["sh", "-c", line] if re.search(r"[|>]|<<|\n", line) else shlex.split(line)
+
+
+@pytest.mark.parametrize(("before", "after"), EXAMPLES, ids=[before for before, _ in EXAMPLES])
+def test_an_example_of_a_rule_comes_out_as_the_rule_says(before, after):
+    assert redact.text(before) == after
+
+
+@pytest.mark.parametrize("line", READABLE)
+def test_what_only_looks_like_a_secret_stays_readable(line):
+    assert redact.text(line) == line
+    assert redact.command(as_arguments(line)) == " ".join(
+        shlex.quote(one) if re.search(r"[^\w./:=@%+,-]", one) else one for one in as_arguments(line)
+    )
+
+
+@pytest.mark.parametrize("line", SPELT_OUT)
+def test_the_same_secret_is_masked_in_every_form_a_log_has_of_it(line):
+    """As arguments (EXECVE), with NULs (PROCTITLE) and joined with blanks, the quotes lost (USER_CMD)."""
+    arguments = as_arguments(line)
+    forms = [
+        redact.command(arguments),
+        redact.text("\0".join(arguments)),
+        redact.text("\0".join(arguments) + "\0"),
+        redact.text(" ".join(arguments)),
+        redact.text(f"sudo -u bob {line}"),
+    ]
+    assert [form for form in forms if SECRET in form] == []
+
+
+@pytest.mark.parametrize("line", SPELT_OUT)
+def test_a_secret_that_was_cut_off_is_masked_as_well(line):
+    """At 128 bytes the end of the secret, its closing quote or the program that reads it may be missing."""
+    shown = []
+    for end in range(len(line) + 1):
+        room = 128 - len(line[:end].encode()) - 1
+        shown.append(
+            redact.text("/" + "a" * (room - 1) + " " + line[:end] if room > 0 else line.encode()[:128].decode())
+        )
+    # Behind https:// a few letters are the name of a host, as far as anyone can tell.
+    assert [text for text in shown if SECRET in re.sub(r"https://\w{1,15}$", "", text)] == []
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=[one["secret"] for one in PLANTED])
+def test_planted_secrets_are_seen_in_no_form(planted):
+    argv, secret = planted["argv"], planted["secret"]
+    for shown in (redact.command(argv), redact.text("\0".join(argv)), redact.text(" ".join(argv))):
+        assert secret not in shown
+        assert not re.search(r"Plant3d|PLANT3D", shown)
+
+
+def test_planted_secrets_in_keystrokes_are_hidden():
+    typed = "".join(shlex.join(one["argv"]) + "\r" for one in PLANTED)
+    assert not re.search(r"Plant3d|PLANT3D|UGxhbnQz", redact.keystrokes(typed))
+
+
+def test_the_arguments_of_a_command_are_quoted_as_a_shell_needs_them():
+    assert redact.command(["touch", "a b", "it's", "", "가나", "x\ny"]) == "touch 'a b' 'it'\"'\"'s' '' 가나 'x\ny'"
+
+
+def test_a_nul_in_an_argument_does_not_shift_the_others():
+    assert redact.command(["mysql", "a\0b", "-pS3cret"]) == "mysql a␀b -p***"
+
+
+def test_masking_twice_changes_nothing_more():
+    for before, after in EXAMPLES:
+        assert redact.text(redact.text(before)) == after
+
+
+TEXTS = st.one_of(
+    st.text(),
+    st.lists(
+        st.sampled_from(
+            ["mysql", "-p", "--password", "=", "'", '"', "\\", "$(", ")", "`", "|", "<<<", "<<EOF", "\n", " ", "chpasswd", "echo", "://", ":", "@"]
+            + ["Authorization: Bearer ", "sh -c ", "S3cret", "\0", "\x1d", "가", "\ud800", "identified by ", "\x1b[A", "\x7f", "\r", ">", "tee "]
+        )
+    ).map("".join),
+)  # fmt: skip
+
+
+@given(TEXTS)
+@settings(max_examples=500)
+def test_no_text_makes_it_fail(text):
+    assert isinstance(redact.text(text), str)
+    assert isinstance(redact.keystrokes(text), str)
+    assert isinstance(redact.account(text, ()), str)
+
+
+@given(st.lists(TEXTS))
+def test_no_arguments_make_it_fail(argv):
+    assert isinstance(redact.command(argv), str)
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+def test_what_holds_no_trigger_stays_as_it_is(text):
+    line = re.sub(r"(?i)[pksvxgtca$:{=\0\x85]|-", "_", text)
+    assert redact.text(line) == line
+
+
+SAFE = st.text(alphabet="ABCdef0123456789!%^+_", min_size=8)
+
+
+@given(SAFE, st.text(alphabet="abc /.", max_size=30))
+def test_any_password_of_a_known_option_is_masked(secret, tail):
+    assert secret not in redact.command(["mysql", "-p" + secret, tail])
+    assert secret not in redact.command(["sshpass", "-p", secret, "ssh", tail])
+    assert secret not in redact.command(["env", f"DB_PASSWORD={secret}", tail])
+    assert secret not in redact.text(f"curl --user bob:{secret} {tail}")
+
+
+def test_typed_commands_are_shown_and_what_answers_a_prompt_is_not():
+    typed = "ls -l /tmp\rsudo -i\rhunter2\rcat /etc/hosts\rcorrect horse battery\r"
+    assert redact.keystrokes(typed) == "ls -l /tmp<ret>sudo -i<ret>***<ret>cat /etc/hosts<ret>***<ret>"
+
+
+def test_corrections_are_applied_before_a_secret_is_looked_for():
+    assert redact.keystrokes("mysql -ps\x7f\x7fpS3x\x08cret shop\r") == "mysql -p*** shop<ret>"
+    assert redact.keystrokes("oops\x15ls\tx\r") == "ls<tab>x<ret>"
+    assert redact.keystrokes("ls wrong word\x17right\r") == "ls wrong right<ret>"
+
+
+def test_a_line_that_was_edited_beyond_following_is_hidden():
+    assert redact.keystrokes("tar -\x1b[Dsecret\r\x1b[A\x1b[A\r\x04") == "***<ret><up><up><ret><^D>"
+
+
+def test_an_option_that_the_shell_completed_hides_what_follows():
+    assert redact.keystrokes("backup --pass\thunter2\r") == "***<ret>"
+    assert redact.keystrokes("tar --pass\thunter2 x\r") == "tar ***<ret>"
+
+
+def test_an_unknown_account_gets_a_pseudonym_that_is_stable_under_a_salt():
+    salt = redact.new_salt()
+    first = redact.account("hunter2", {"bob"}, salt=salt)
+    assert re.fullmatch(r"unknown-[0-9a-f]{8}", first)
+    assert redact.account("hunter2", {"ann"}, salt=salt) == first
+    assert redact.account("hunter3", {"bob"}, salt=salt) != first
+    assert redact.account("hunter2", {"bob"}, salt=redact.new_salt()) != first
+    assert redact.account("hunter2", ()) == redact.account("hunter2", ())
+
+
+@pytest.mark.parametrize(
+    "name", ["bob", "root", "admin", "oracle", "postgres", "ubuntu", "(unknown)", "(invalid user)", "?", ""]
+)
+def test_known_accounts_names_tried_everywhere_and_placeholders_are_shown(name):
+    assert redact.account(name, {"bob"}) == name
