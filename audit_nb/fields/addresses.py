@@ -1,0 +1,129 @@
+"""Socket addresses: the bytes of `saddr=` as family, address, port or path.
+
+The family and every number of the host's own are in the host's byte order, ports in the network's:
+`saddr=0200AF98C0A80164…` is inet 192.168.1.100 port 44952 on x86_64, `saddr=0002D903…` inet on s390x.
+"""
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from audit_nb.fields import tables
+from audit_nb.fields.text import is_hex, readable
+
+UNNAMED = "unnamed socket"
+
+
+@dataclass(frozen=True)
+class Socket:
+    """A socket address; what a family does not have, and what was cut off, is None.
+
+    `family` is a word (`inet`, `local`, `vsock`), or `unknown(99)`. `path` is the name of a unix socket: `@name`
+    where it is abstract, `unnamed socket` where it has none. `address` is an IP address, the context id of
+    vsock, the port id (process) of netlink, the interface number of packet; `port` of netlink is its groups.
+    """
+
+    family: str
+    address: str | None = None
+    port: int | None = None
+    path: str | None = None
+
+
+def decode_socket(hex_text: str, little_endian: bool) -> Socket:
+    """The socket address of a `saddr=`; `little_endian` is the host's byte order, by `arch=`."""
+    raw = hex_text.encode("ascii", "replace")
+    data = bytes.fromhex(hex_text) if is_hex(raw) else b""
+    if len(data) < 2:
+        return Socket("unknown")
+    order = _order(data, little_endian)
+    number = int.from_bytes(data[:2], order)
+    family = _families().get(number, f"unknown({number})")
+    decoder = DECODERS.get(family)
+    return replace(decoder(data, order), family=family) if decoder else Socket(family)
+
+
+def _families() -> dict[int, str]:
+    return dict(tables.constants("family"))
+
+
+def _order(data: bytes, little_endian: bool) -> str:
+    """The byte order that makes a known family of the first two bytes: an `arch=` may be lost with its record."""
+    told, other = ("little", "big") if little_endian else ("big", "little")
+    families = _families()
+    if int.from_bytes(data[:2], told) not in families and int.from_bytes(data[:2], other) in families:
+        return other
+    return told
+
+
+def _number(data: bytes, start: int, end: int, order: str) -> int | None:
+    return int.from_bytes(data[start:end], order) if len(data) >= end else None
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _local(data: bytes, order: str) -> Socket:
+    name = data[2:]
+    if not name:
+        return Socket("", path=UNNAMED)
+    if name[0] == 0:
+        # The length of an abstract name is that of the address; records pad it with NUL, which is cut here.
+        name = name[1:].rstrip(b"\0")
+        return Socket("", path="@" + readable(name.replace(b"\0", b"@")) if name else UNNAMED)
+    return Socket("", path=readable(name.split(b"\0")[0]))
+
+
+def _inet(data: bytes, order: str) -> Socket:
+    address = socket.inet_ntop(socket.AF_INET, data[4:8]) if len(data) >= 8 else None
+    return Socket("", address=address, port=_number(data, 2, 4, "big"))
+
+
+def _inet6(data: bytes, order: str) -> Socket:
+    address = socket.inet_ntop(socket.AF_INET6, data[8:24]) if len(data) >= 24 else None
+    scope = _number(data, 24, 28, order)
+    if address and scope and address.startswith("fe80:"):
+        address += f"%{scope}"
+    return Socket("", address=address, port=_number(data, 2, 4, "big"))
+
+
+def _netlink(data: bytes, order: str) -> Socket:
+    return Socket("", address=_text(_number(data, 4, 8, order)), port=_number(data, 8, 12, order))
+
+
+def _vsock(data: bytes, order: str) -> Socket:
+    return Socket("", address=_text(_number(data, 8, 12, order)), port=_number(data, 4, 8, order))
+
+
+def _packet(data: bytes, order: str) -> Socket:
+    return Socket("", address=_text(_number(data, 4, 8, order)), port=_number(data, 2, 4, "big"))
+
+
+DECODERS: dict[str, Callable[[bytes, str], Socket]] = {
+    "local": _local,
+    "inet": _inet,
+    "inet6": _inet6,
+    "netlink": _netlink,
+    "vsock": _vsock,
+    "packet": _packet,
+}
+
+
+def show_socket(address: Socket) -> str:
+    """A socket address as `ausearch -i` writes it: `{ saddr_fam=inet laddr=10.0.0.1 lport=22 }`."""
+    family, short = address.family, f"{{ saddr_fam={address.family} sockaddr len too short }}"
+    if family.startswith("unknown("):
+        return f"unknown-family{family[7:]}"
+    if family == "local":
+        name = address.path if address.path == UNNAMED else f"path={address.path}"
+        return f"{{ saddr_fam=local {name} }}"
+    if family not in DECODERS:
+        return f"{{ saddr_fam={family} (unsupported) }}"
+    if address.address is None:
+        return short
+    words = {
+        "netlink": f"nlnk-fam=16 nlnk-pid={address.address}",
+        "vsock": f"cid={address.address} port={address.port}",
+        "packet": f"ifindex={address.address} protocol={address.port}",
+    }
+    return f"{{ saddr_fam={family} {words.get(family, f'laddr={address.address} lport={address.port}')} }}"
