@@ -1,0 +1,151 @@
+"""What was seen and what was not: hosts without events, gaps in the serials, ranges of time."""
+
+from datetime import datetime, timedelta
+
+import ibis
+import pyarrow as pa
+import pytest
+
+from audit_nb import tables
+
+MIDNIGHT = datetime(2026, 1, 1)
+
+
+def second(n):
+    return MIDNIGHT + timedelta(seconds=n)
+
+
+def rows(table):
+    """Every row as a dict, in the order of the table."""
+    return table.to_pyarrow().to_pylist()
+
+
+@pytest.fixture
+def hosts():
+    """The store's table of hosts: one that answers and one that does not."""
+    columns = {
+        "host": pa.string(),
+        "outcome": pa.string(),
+        "reason": pa.string(),
+        "fetched_at": pa.timestamp("us"),
+        "first_time": pa.timestamp("us"),
+        "last_time": pa.timestamp("us"),
+        "segments": pa.int64(),
+        "bytes": pa.int64(),
+        "record_bytes": pa.int64(),
+        "malformed_bytes": pa.int64(),
+        "other_bytes": pa.int64(),
+        "records": pa.int64(),
+        "events": pa.int64(),
+        "incomplete": pa.int64(),
+        "malformed": pa.int64(),
+        "repaired": pa.int64(),
+        "unread": pa.int64(),
+        "lost_serials": pa.int64(),
+    }
+    told = [
+        {
+            "host": "web01",
+            "outcome": "done",
+            "fetched_at": second(90),
+            "first_time": second(0),
+            "last_time": second(60),
+            "records": 99,
+        }
+        | {"events": 50, "incomplete": 7, "malformed": 2, "repaired": 1, "unread": 8, "lost_serials": 3},
+        {"host": "web02", "outcome": "failed", "reason": "web02: no answer", "fetched_at": second(91)},
+    ]
+    return ibis.memtable(pa.Table.from_pylist(told, schema=pa.schema(list(columns.items()))))
+
+
+def test_a_host_that_sent_nothing_stands_first(events_of, hosts):
+    """The chosen events are counted, the collector's among them; what is stored in all stands beside them."""
+    events = events_of({}, {"by_collector": True, "complete": False}, {"unread": "x", "boot": 1})
+    nothing = {"events": 0, "by_collector": 0, "incomplete": 0, "unread": 0, "boots": 0, "first": None, "last": None}
+    unknown = {
+        "first_time": None,
+        "last_time": None,
+        "records": None,
+        "malformed": None,
+        "repaired": None,
+        "lost_serials": None,
+    }
+    assert rows(tables.coverage(events, hosts)) == [
+        {"host": "web02", "outcome": "failed", "reason": "web02: no answer", "fetched_at": second(91)}
+        | nothing
+        | unknown,
+        {"host": "web01", "outcome": "done", "reason": None, "fetched_at": second(90)}
+        | {
+            "events": 3,
+            "by_collector": 1,
+            "incomplete": 1,
+            "unread": 1,
+            "boots": 2,
+            "first": second(0),
+            "last": second(2),
+        }
+        | {
+            "first_time": second(0),
+            "last_time": second(60),
+            "records": 99,
+            "malformed": 2,
+            "repaired": 1,
+            "lost_serials": 3,
+        },
+    ]
+
+
+def test_without_the_table_of_hosts_the_events_alone_are_counted(events_of):
+    [row] = rows(tables.coverage(events_of({}, {})))
+    assert (row["host"], row["events"], row["outcome"], row["malformed"]) == ("web01", 2, None, None)
+
+
+def test_a_host_that_the_table_of_hosts_lacks_is_still_shown(events_of, hosts):
+    assert [row["host"] for row in rows(tables.coverage(events_of({"host": "web03"}), hosts))] == [
+        "web02",
+        "web03",
+        "web01",
+    ]
+
+
+def test_missing_serials_are_gaps_within_a_boot(events_of):
+    """A restart of the serials, auditd's own numbers and another host's serials make no gap."""
+    events = events_of(
+        {"serial": 10},
+        {"serial": 7507, "type": "DAEMON_START"},
+        {"serial": 11},
+        {"serial": 15},
+        {"serial": 1, "boot": 1},
+        {"serial": 2, "boot": 1},
+        {"serial": 400, "host": "web02"},
+        {"serial": 15},
+    )
+    assert rows(tables.gaps(events)) == [
+        {"host": "web01", "boot": 0, "missing": 3, "after": 11, "before": 15, "since": second(2), "until": second(3)}
+    ]
+
+
+def test_the_log_of_each_boot_has_its_range(events_of):
+    events = events_of({}, {"boot": 1}, {"time": second(-5)}, {"host": "db02"})
+    assert [tuple(row.values()) for row in rows(tables.log_times(events))] == [
+        ("db02", 0, second(3), second(3), 1),
+        ("web01", 0, second(-5), second(0), 2),
+        ("web01", 1, second(1), second(1), 1),
+    ]
+
+
+def test_volume_counts_events_and_failures_by_hour(events_of):
+    """Each host has its own row for an hour; an hour without events has none; an unknown outcome is no failure."""
+    events = events_of(
+        {"success": False},
+        {"success": True},
+        {"time": MIDNIGHT + timedelta(hours=2), "success": None},
+        {"host": "db02", "success": False},
+        {"by_collector": True},
+    )
+    assert [tuple(row.values()) for row in rows(tables.volume(events))] == [
+        ("db02", MIDNIGHT, 1, 1),
+        ("web01", MIDNIGHT, 2, 1),
+        ("web01", MIDNIGHT + timedelta(hours=2), 1, 0),
+    ]
+    assert [row["events"] for row in rows(tables.volume(events, bucket="D"))] == [1, 3]
