@@ -71,4 +71,6 @@ def quoted(argument: str) -> str:
     """As a shell needs it; letters of every script and the mask stand without quotes."""
     if argument and not re.search(r"[\s'\"\\$`;&|<>()*?\[\]{}!#~]", argument.replace(MASK, "")):
         return argument
-    return "'" + argument.replace("'", "'\"'\"'") + "'"
+    if "'" not in argument:
+        return f"'{argument}'"
+    return '"' + re.sub(r'(["\\$`])', r"\\\1", argument) + '"'
