@@ -33,7 +33,7 @@ NOT_READ = "DAEMON_(?:ERR|RECONFIG|ACCEPT|CLOSE)|KERNEL|PROCTITLE|EOE|MAC_CALIPS
 SUBJECTS = ("SECCOMP", "ANOM_ABEND", "ANOM_LINK", "FEATURE_CHANGE", "NETFILTER_CFG", "EVENT_LISTENER", "USER_AVC")
 
 
-def view(events: ir.Table, *, sockets: bool = True) -> ir.Table:
+def view(events: ir.Table, *, sockets: bool) -> ir.Table:
     """The events as aureport counts them, with the columns of `_words.view` by its rules.
 
     `who` is the auid as a number: `-1` where it is unset, `-2` where no record has one. `sockets` says whether the
@@ -161,7 +161,7 @@ def _joined(name: ir.StringValue, cwd: ir.StringValue) -> ir.StringValue:
     return ibis.ifelse(near, cwd + "/" + name, name)
 
 
-def dropped(events: ir.Table, *, sockets: bool = True) -> ir.BooleanValue:
+def dropped(events: ir.Table, *, sockets: bool) -> ir.BooleanValue:
     """Whether aureport drops the event because it cannot read one of its records."""
     apparmor = events.types.contains("AVC") & (
         events.other.filter(lambda other: other["key"] == "apparmor").length() > 0

@@ -29,15 +29,21 @@ PRIVILEGE_PROGRAMS = (
 
 
 def view(
-    events: ir.Table, *, success: bool | None = None, collector: bool = False, as_aureport: bool = False
+    events: ir.Table,
+    *,
+    success: bool | None = None,
+    collector: bool = False,
+    as_aureport: bool = False,
+    sockets: bool = False,
 ) -> ir.Table:
     """The events a question looks at: of one outcome or of both, with the shared columns.
 
     `who` (text), `address` (text), `terminal` (text) and `names` (list of text) are added or replaced; null is
     unknown. Aureport knows no collector: with `as_aureport` its events are always among the others.
+    `sockets` says that aureport's report looks at addresses or files: then it drops events with a socket it cannot read.
     """
     if as_aureport:
-        return outcome(_aureport.view(events), success)
+        return outcome(_aureport.view(events, sockets=sockets), success)
     chosen = outcome(events if collector else without_collector(events), success)
     return chosen.mutate(who=who(chosen), address=address(chosen), terminal=terminal(chosen), names=touched(chosen))
 

@@ -12,6 +12,6 @@ def failed_logins(events: ir.Table, *, collector: bool = False, as_aureport: boo
     An account that does not exist is masked: people type passwords there. Wrong passwords that did not end the
     attempt are in `authentications`.
     """
-    seen = view(events, success=False, collector=collector, as_aureport=as_aureport)
+    seen = view(events, success=False, collector=collector, as_aureport=as_aureport, sockets=True)
     failed = seen.filter(has_type(seen, "USER_LOGIN"))
     return listed(failed, "account", "address", "terminal", "exe")

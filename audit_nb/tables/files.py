@@ -22,7 +22,7 @@ def files(
     which one it was. Aureport counts directories and unix sockets too, leaves names relative, and lists the first
     file of an event only.
     """
-    seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
+    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True)
     if as_aureport:
         named = each(seen, "names", "file") if summary else first_of(seen, "names", "file")
     else:

@@ -43,7 +43,7 @@ def summary(
     Columns: item, count. Logins, authentications and changes are events; users, terminals, hosts, executables, comms,
     files, keys and pids are distinct values. `differences` explains where aureport counts otherwise.
     """
-    seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
+    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True)
     figures = _counts(seen, as_aureport).cross_join(_distinct(seen)).cross_join(_listed(seen))
     counts = figures.select(*(figures[item].cast("int64") for item in ITEMS)).pivot_longer(
         list(ITEMS), names_to="item", values_to="count"
