@@ -1,16 +1,31 @@
 """The table of events: one row for each event, built from the spans that `scan` found in the bytes.
 
 The schema stands first; everything below fills it. Null means unknown or unset, in every column.
+
+Nothing that was written is lost: a field that no column can give back as it was written stands in `other`, and each
+record's `form` (its body with `*` for every value) says which fields it has; `records.to_records` puts them together again.
 """
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 import pyarrow as pa
+
+from audit_nb import columns, fields, redact, scan
+from audit_nb.fields import IdMap
+from audit_nb.spans import EVER, Account, Piece, Spans, read_spans
+from audit_nb.values import MATRIX, MEMBERS, Values, Words
+
+Array = np.ndarray[Any, Any]
 
 #: Raised whenever the same bytes would give another table; a store made by another version is made anew.
 PARSER_VERSION = 1
 
 _IDS = ("auid", "uid", "gid", "euid", "suid", "fsuid", "egid", "sgid", "fsgid")
 
-#: One file that an event touched: a PATH record. `mode` holds the permission and type bits, `caps` the text of its cap_ fields.
+#: One file that an event touched: a PATH record. `mode` holds type and permission bits, `caps` the text of its cap_ fields.
 PATH = pa.struct(
     [
         ("name", pa.string()),
@@ -39,12 +54,13 @@ SOCKET = pa.struct(
     ]
 )
 
-#: Where a record's bytes lie: `gap` bytes after the end of the record before it (the first one begins at `segment`, `offset`),
-#: and `form`: its body with every value taken out.
+#: Where a record's bytes lie: `gap` bytes after the end of the line before it (the first one begins at `segment`, `offset`),
+#: `length` bytes long; `form` is its body with `*` in the place of every value.
 RECORD = pa.struct([("gap", pa.int64()), ("length", pa.int32()), ("form", pa.string())])
 
-#: A field without a column: `record` counts the event's records from 0; `raw` is the text as written where `value` does not show it.
-OTHER = pa.struct([("record", pa.int32()), ("key", pa.string()), ("value", pa.string()), ("raw", pa.string())])
+#: A field without a column: `record` counts the event's records from 0; `raw` holds the bytes of the value as written where
+#: `value` cannot give them back. Text that no field explains has an empty key.
+OTHER = pa.struct([("record", pa.int32()), ("key", pa.string()), ("value", pa.string()), ("raw", pa.binary())])
 
 SCHEMA = pa.schema(
     [
@@ -101,3 +117,530 @@ SCHEMA = pa.schema(
         ("unread", pa.string()),
     ]
 )
+
+#: A line that could not be read; `offset` and `length` lead back to its bytes.
+MALFORMED = pa.schema(
+    [
+        ("host", pa.string()),
+        ("segment", pa.int32()),
+        ("offset", pa.int64()),
+        ("length", pa.int64()),
+        ("reason", pa.string()),
+        ("text", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What was counted while reading one part, beyond its bytes."""
+
+    records: int = 0
+    events: int = 0
+    incomplete: int = 0
+    malformed: int = 0
+    repaired: int = 0
+    unread: int = 0
+    interpreted: int = 0
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What came of some bytes: the events, the malformed lines, and whose bytes they are (one account for each piece)."""
+
+    events: pa.Table
+    malformed: pa.Table
+    accounting: list[Account]
+    counts: Counts
+
+
+def read_events(
+    blocks: Iterable[Piece | bytes],
+    *,
+    host: str,
+    ids: IdMap | None = None,
+    since_ms: int = EVER[0],
+    until_ms: int = EVER[1],
+) -> Parsed:
+    """The events of these bytes (whole lines; several blocks continue each other), as a table of SCHEMA's columns.
+
+    Text columns are dictionary-encoded (`plain` undoes it). Records outside since_ms <= time < until_ms are passed over.
+    """
+    pieces = [Piece(block) if isinstance(block, bytes) else block for block in blocks]
+    spans = read_spans(pieces, since_ms=since_ms, until_ms=until_ms)
+    return _Builder(spans, host, ids or IdMap()).build()
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """The same table in SCHEMA's own types, without dictionaries."""
+    return table.cast(SCHEMA)
+
+
+_NUMBER_ROWS = np.array([MATRIX["syscall_nr" if name == "syscall" else name] for name in scan.NUMBERS], dtype=np.int32)
+_HEX_NUMBERS = ("arch", "a0", "a1", "a2", "a3")
+
+
+class _Builder:
+    """Builds the columns of one part from its spans."""
+
+    def __init__(self, spans: Spans, host: str, ids: IdMap) -> None:
+        self.spans, self.host, self.ids = spans, host, ids
+        self.types = [type_name(name) for name in spans.types]
+        self.values = Values(spans, self.types)
+
+    def build(self) -> Parsed:
+        self._order()
+        self._fill()
+        others, unread = self._others()
+        table = self._table(others, unread)
+        return Parsed(table, self._malformed(), self.spans.accounts, self._counts())
+
+    # ------------------------------------------------------------------------------------------------------- the order
+
+    def _order(self) -> None:
+        """Events by time and serial; records by event, in order of arrival."""
+        spans, first = self.spans, self.spans.first
+        n = len(first)
+        by_time = np.lexsort((first, spans.serial[first], spans.time_ms[first]))
+        rank = np.empty(n, np.int32)
+        rank[by_time] = np.arange(n, dtype=np.int32)
+        self.event = rank[spans.event]
+        self.first = first[by_time]
+        self.by_event = np.argsort(self.event, kind="stable").astype(np.int32)
+        self.offsets = np.concatenate([[0], np.cumsum(np.bincount(self.event, minlength=n))]).astype(np.int32)
+
+    def _is(self, *names: str) -> Array:
+        """Where the records are of one of these types."""
+        chosen = np.array([name in names for name in self.types] or [False])
+        return chosen[self.spans.kind]
+
+    def _records_of(self, name: str) -> Array:
+        """The records of a type, by event and in order of arrival."""
+        return self.by_event[self._is(name)[self.by_event]]
+
+    # -------------------------------------------------------------------------------------------------------- filling
+
+    def _fill(self) -> None:
+        """One value of each column for each event: the SYSCALL's, else that of the first record that has one."""
+        spans, n = self.spans, len(self.first)
+        self.matrix = np.zeros((len(MATRIX), n), np.int64)
+        self.filled = np.zeros((len(MATRIX), n), np.uint8)
+        self.in_matrix = np.where(self.values.target < 1000, self.values.target, -1).astype(np.int32)
+        is_syscall = self._is("SYSCALL")
+        syscalls = np.flatnonzero(is_syscall).astype(np.int32)
+        rest = np.flatnonzero(~is_syscall & ~self._is("PATH")).astype(np.int32)
+        scan.fill_numbers(
+            len(syscalls), syscalls, self.event, spans.row, spans.mask, spans.numbers, _NUMBER_ROWS, MATRIX["success"],
+            self.matrix, self.filled,
+        )  # fmt: skip
+        for order in (syscalls, rest):
+            scan.fill(
+                len(order), order, self.event, spans.phrase, spans.first_field, self.in_matrix, self.values.value,
+                spans.mask, spans.lead, MATRIX["pid"], self.matrix, self.filled,
+            )  # fmt: skip
+        self.argv, self.several_execve = self._argv()
+
+    def _argv(self) -> tuple[Array, Array]:
+        """The code of each event's arguments, and whether it has several EXECVE records."""
+        n = len(self.first)
+        execve = self._records_of("EXECVE")
+        events, phrases = self.event[execve], self.spans.phrase[execve]
+        several = np.bincount(events, minlength=n) > 1
+        codes = np.full(n, -1, np.int32)
+        codes[events] = self.values.phrase_argv[phrases]
+        for e in np.flatnonzero(several).tolist():
+            here = phrases[np.searchsorted(events, e) : np.searchsorted(events, e, side="right")]
+            mine = [self.values.arguments_of.get(phrase, []) for phrase in here.tolist()]
+            codes[e] = self.values.argv_code([argument for record in mine for argument in record])
+        return codes, several.astype(np.uint8)
+
+    # ------------------------------------------------------------------------------------------------------ the others
+
+    def _others(self) -> tuple[pa.Array, pa.Array]:
+        """`other`: every field that the columns do not give back; and `unread`: the text that no field explains."""
+        spans, values = self.spans, self.values
+        arguments = (
+            len(spans.start), self.by_event, self.event, spans.phrase, spans.first_field, self.in_matrix, values.value,
+            values.always, values.argument, self.several_execve, spans.mask, spans.lead, spans.row, spans.numbers,
+            _NUMBER_ROWS, MATRIX["pid"], self._item_of_record(), self.matrix,
+        )  # fmt: skip
+        nothing = np.empty(0, np.int32)
+        n = scan.find_others(*arguments, nothing, nothing)
+        record, chosen = np.empty(n, np.int32), np.empty(n, np.int32)
+        scan.find_others(*arguments, record, chosen)
+        keys, texts, raws = self._other_codes(record, chosen)
+        event = self.event[record]
+        place = np.empty(len(spans.start), np.int32)
+        place[self.by_event] = np.arange(len(spans.start), dtype=np.int32)
+        members = [
+            pa.array(place[record] - self.offsets[event], pa.int32()),
+            values.other_keys.array(keys),
+            values.other_values.array(texts),
+            values.other_raws.array(raws, pa.binary()),
+        ]
+        others = pa.StructArray.from_arrays(members, names=["record", "key", "value", "raw"])
+        return _lists(others, event, len(self.first)), self._unread(event, keys, texts)
+
+    def _other_codes(self, record: Array, chosen: Array) -> tuple[Array, Array, Array]:
+        """The codes of key, value and bytes of what stands in `other`."""
+        keys, texts, raws = (np.full(len(chosen), -1, np.int32) for _ in range(3))
+        real = chosen >= 0
+        keys[real], texts[real], raws[real] = self.values.other_codes(chosen[real])
+        for i in np.flatnonzero(~real).tolist():
+            key, text = self._number_text(int(record[i]), int(chosen[i]))
+            keys[i], texts[i] = self.values.other_keys.code(key), self.values.other_values.code(text)
+        return keys, texts, raws
+
+    def _number_text(self, record: int, which: int) -> tuple[str, str]:
+        """(key, text) of a number that was read in front of a phrase."""
+        spans = self.spans
+        if which in (scan.LONE_PID_FIELD, scan.ITEM_FIELD):
+            return "pid" if which == scan.LONE_PID_FIELD else "item", str(spans.lead[record])
+        i = scan.NUMBER_FIELD - which
+        value = int(spans.numbers[spans.row[record], i])
+        base = 16 if scan.NUMBERS[i] in _HEX_NUMBERS else 10
+        return scan.NUMBERS[i], columns.spell_number(value, base).decode()
+
+    def _item_of_record(self) -> Array:
+        """The place of each PATH record among those of its event."""
+        items = np.zeros(len(self.spans.start), np.int32)
+        paths = self._records_of("PATH")
+        events = self.event[paths]
+        items[paths] = np.arange(len(paths)) - np.searchsorted(events, events)
+        return items
+
+    def _unread(self, event: Array, keys: Array, texts: Array) -> pa.Array:
+        unread: dict[int, list[str]] = {}
+        chosen = keys == self.values.other_keys.codes.get("", -2)
+        known = self.values.other_values.texts
+        for e, text in zip(event[chosen].tolist(), texts[chosen].tolist(), strict=True):
+            unread.setdefault(e, []).append(known[text])
+        self.unread = int(chosen.sum())
+        words = Words()
+        codes = np.full(len(self.first), -1, np.int32)
+        for e, parts in unread.items():
+            codes[e] = words.code("\n".join(parts))
+        return words.array(codes)
+
+    # ------------------------------------------------------------------------------------------------------- the table
+
+    def _table(self, others: pa.Array, unread: pa.Array) -> pa.Table:
+        n = len(self.first)
+        made: dict[str, Any] = {
+            "host": pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([self.host])),
+            "by_collector": pa.array(np.zeros(n, bool)),
+            "other": others,
+            "unread": unread,
+            "paths": self._paths(),
+        }
+        made |= self._header_columns()
+        made |= self._number_columns()
+        made |= self._text_columns()
+        made |= self._call_columns()
+        made |= self._shown_columns()
+        made |= self._record_columns()
+        made["socket"] = self._sockets()
+        return pa.table([made[name] for name in SCHEMA.names], names=SCHEMA.names)
+
+    def _header_columns(self) -> dict[str, Any]:
+        spans, first = self.spans, self.first
+        names, nodes = Words(), Words()
+        name_codes = np.array([names.code(name) for name in self.types] or [0], np.int32)
+        node_codes = np.array([*(nodes.code(name) for name in spans.nodes), -1], np.int32)
+        last = np.array([fields.is_last_record(name) for name in self.types] or [False])
+        ending = np.bincount(self.event, weights=last[spans.kind], minlength=len(first))
+        self.complete = ending > 0
+        time_ms = spans.time_ms[first]
+        return {
+            "node": nodes.array(node_codes[spans.node[first]]),
+            "time": pa.array(time_ms * 1000, pa.timestamp("us")),
+            "time_ms": pa.array(time_ms),
+            "serial": pa.array(spans.serial[first]),
+            "boot": pa.array(np.zeros(len(first), np.int32)),
+            "type": names.array(name_codes[spans.kind[first]]),
+            "types": pa.ListArray.from_arrays(
+                pa.array(self.offsets), names.array(name_codes[spans.kind[self.by_event]])
+            ),
+            "complete": pa.array(self.complete),
+        }
+
+    def _number(self, name: str) -> tuple[Array, Array]:
+        """A column's numbers and where they are null."""
+        i = MATRIX[name]
+        values, null = self.matrix[i], self.filled[i] == 0
+        if name in columns.ID_COLUMNS or name == "id":
+            null = null | (values == columns.UNSET)
+        return values, null
+
+    def _codes(self, name: str) -> Array:
+        """A text column's codes; -1 is null."""
+        i = MATRIX[name]
+        return np.where(self.filled[i] != 0, self.matrix[i], -1).astype(np.int32)
+
+    def _number_columns(self) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for name in columns.NUMBER_COLUMNS:
+            values, null = self._number(name)
+            if name == "success":
+                values = values != 0
+            elif name in columns.SMALL:
+                values = values.astype(np.int32)
+            made[name] = pa.array(values, mask=null)
+        return made
+
+    def _text_columns(self) -> dict[str, Any]:
+        names = ("comm", "exe", "terminal", "subj", "cwd", "proctitle", "op", "acct", "hostname", "addr", "unit")
+        made: dict[str, Any] = {name: self.values.words[name].array(self._codes(name)) for name in names}
+        for name in (*columns.NAMED, "id"):
+            made[f"{name}_name"] = self._names(name, self.ids.groups if "gid" in name else self.ids.users)
+        keys = [fields.split_keys(text) for text in self.values.words["key"].texts]
+        made["keys"] = _take_lists(keys, self._codes("key"))
+        return made
+
+    def _names(self, name: str, known: Mapping[int, str]) -> pa.Array:
+        """The names of an id: auditd's own, else the host's id map's."""
+        words, codes = self.values.words[f"{name}_name"], self._codes(f"{name}_name")
+        values, null = self._number(name)
+        missing = (codes < 0) & ~null
+        if known and missing.any():
+            distinct, inverse = np.unique(values[missing], return_inverse=True)
+            found = [words.code(known[i]) if i in known else -1 for i in distinct.tolist()]
+            codes[missing] = np.array(found, np.int32)[inverse]
+        return words.array(codes)
+
+    def _call_columns(self) -> dict[str, Any]:
+        """`arch`, `syscall` and `errno`, interpreted once for each distinct combination."""
+        word, number, exit_value = (np.where(null, -1, values) for values, null in map(self._number, _CALL_NUMBERS))
+        exit_value = np.where((exit_value >= -4095) & ~self._number("exit")[1], exit_value, 0)
+        arch, call, errno = Words(), Words(), Words()
+        arch_names, call_names = self.values.words["arch_name"].texts, self.values.words["syscall_name"].texts
+        key = np.stack([word, number, np.minimum(exit_value, 0), self._codes("arch_name"), self._codes("syscall_name")])
+        distinct, inverse = _distinct_columns(key)
+        made = np.full((len(distinct) + 1, 3), -1, np.int32)
+        for i, (w, nr, failed, a, c) in enumerate(distinct):
+            hexadecimal = f"{w:x}" if w >= 0 else None
+            known_arch = arch_names[a] if a >= 0 else fields.arch_name(hexadecimal) if hexadecimal else None
+            known_call = call_names[c] if c >= 0 else fields.syscall_name(hexadecimal, nr) if nr >= 0 else None
+            made[i] = [
+                words.code(text) if text else -1
+                for words, text in (
+                    (arch, known_arch or hexadecimal),
+                    (call, known_call),
+                    (errno, fields.errno_name(-failed) if failed else None),
+                )
+            ]
+        codes = made[inverse]
+        self.little_endian = np.array([fields.is_little_endian(name) for name in arch.texts] + [True])[codes[:, 0]]
+        return {"arch": arch.array(codes[:, 0]), "syscall": call.array(codes[:, 1]), "errno": errno.array(codes[:, 2])}
+
+    def _shown_columns(self) -> dict[str, Any]:
+        """What a reader may see: `command` and `account`, secrets masked; and `argv`, which nobody is shown."""
+        cmd, cmd_texts = self._codes("cmd"), self.values.words["cmd"].texts
+        shown = Words()
+        command = np.full(len(cmd), -1, np.int32)
+        for codes, texts, render in (
+            (self._codes("data"), self.values.words["data"].texts, redact.keystrokes),
+            (cmd, cmd_texts, redact.text),
+            (self.argv, self.values.argv.texts, redact.command),
+        ):
+            rendered = np.full(len(texts) + 1, -1, np.int32)
+            for code in np.unique(codes[codes >= 0]).tolist():
+                rendered[code] = shown.code(render(texts[code]))
+            command = np.where(codes >= 0, rendered[codes], command)
+        # USER_CMD holds one text; what is split at single blanks can be joined again.
+        split = [self.values.argv.code(tuple(text.split(" "))) for text in cmd_texts]
+        argv = np.where((self.argv < 0) & (cmd >= 0), np.array([*split, -1], np.int32)[cmd], self.argv)
+        return {
+            "argv": _take_lists(self.values.argv.texts, argv),
+            "command": shown.array(command),
+            "account": self._accounts(self._codes("acct")),
+        }
+
+    def _accounts(self, acct: Array) -> pa.Array:
+        """The account as it is shown: the name, unless it failed and nobody is known by it."""
+        words = self.values.words
+        texts = words["acct"].texts
+        succeeded = (self.filled[MATRIX["success"]] != 0) & (self.matrix[MATRIX["success"]] == 1)
+        known: Collection[str] = (
+            {texts[code] for code in np.unique(acct[succeeded & (acct >= 0)]).tolist()}
+            | set(self.ids.users.values())
+            | {name for column in ("auid", "uid", "id") for name in words[f"{column}_name"].texts}
+        )
+        shown = Words()
+        named = np.array([shown.code(text) for text in texts] + [-1], np.int32)
+        masked = named.copy()
+        for code in np.unique(acct[~succeeded & (acct >= 0)]).tolist():
+            masked[code] = shown.code(redact.account(texts[code], known))
+        return shown.array(np.where(succeeded, named[acct], masked[acct]))
+
+    def _paths(self) -> pa.Array:
+        """Every PATH record, in order of arrival."""
+        paths = self._records_of("PATH")
+        codes = {name: self._member(name, paths) for name in MEMBERS}
+        made: dict[str, pa.Array] = {}
+        for name in columns.PATH_NUMBERS:
+            values, has = codes[name]
+            has = has & (values != columns.UNSET) if name in ("ouid", "ogid") else has
+            made[name] = pa.array(values.astype(np.int32) if name == "mode" else values, mask=~has)
+        for name in columns.PATH_TEXTS:
+            made[name] = self.values.words[name].array(np.where(codes[name][1], codes[name][0], -1))
+        for name, known in (("ouid", self.ids.users), ("ogid", self.ids.groups)):
+            made[f"{name}_name"] = self._owner_names(name, known, codes)
+        names = [member.name for member in PATH]
+        struct = pa.StructArray.from_arrays([made[name] for name in names], names=names)
+        return _lists(struct, self.event[paths], len(self.first))
+
+    def _member(self, name: str, paths: Array) -> tuple[Array, Array]:
+        """A member's values and where it has one, by PATH record."""
+        values, phrases = self.values, len(self.spans.form)
+        chosen = np.flatnonzero(values.target == MEMBERS[name])
+        of_phrase, has = np.full(phrases, -1, np.int64), np.zeros(phrases, bool)
+        of_phrase[values.phrase[chosen]] = values.value[chosen]
+        has[values.phrase[chosen]] = True
+        phrase = self.spans.phrase[paths]
+        return of_phrase[phrase], has[phrase]
+
+    def _owner_names(self, name: str, known: Mapping[int, str], codes: Mapping[str, tuple[Array, Array]]) -> pa.Array:
+        words = self.values.words[f"{name}_name"]
+        ids, has = codes[name]
+        named = np.where(codes[f"{name}_name"][1], codes[f"{name}_name"][0], -1)
+        missing = has & (named < 0)
+        if known and missing.any():
+            distinct, inverse = np.unique(ids[missing], return_inverse=True)
+            named[missing] = np.array([words.code(known[i]) if i in known else -1 for i in distinct.tolist()])[inverse]
+        return words.array(named)
+
+    def _sockets(self) -> pa.Array:
+        """The first SOCKADDR, decoded once for each distinct text and byte order."""
+        codes = self._codes("saddr")
+        texts = self.values.words["saddr"].texts
+        has = codes >= 0
+        distinct, inverse = np.unique(codes[has].astype(np.int64) * 2 + self.little_endian[has], return_inverse=True)
+        rows = []
+        for one in distinct.tolist():
+            socket = fields.decode_socket(texts[one >> 1], bool(one & 1))
+            rows.append((socket.family, socket.address, socket.port, socket.path, texts[one >> 1]))
+        at = np.full(len(codes), -1, np.int32)
+        at[has] = inverse
+        taken = pa.array(at, mask=~has)
+        made = []
+        for i, member in enumerate(SOCKET):
+            distinct_values = pa.array([row[i] for row in rows], member.type)
+            is_text = member.type == pa.string()
+            made.append(_encoded(distinct_values, taken) if is_text else distinct_values.take(taken))
+        return pa.StructArray.from_arrays(made, names=[member.name for member in SOCKET], mask=pa.array(~has))
+
+    def _record_columns(self) -> dict[str, Any]:
+        """The way back to the bytes, and the form of each record."""
+        spans, order, pieces = self.spans, self.by_event, self.spans.pieces
+        if not len(order):
+            return {
+                "segment": pa.array([], pa.int32()),
+                "offset": pa.array([], pa.int64()),
+                "records": pa.array([], SCHEMA.field("records").type),
+            }
+        piece = (np.searchsorted(spans.piece_start, spans.line, side="right") - 1)[order]
+        shift = np.array([one.position for one in pieces]) - spans.piece_start[:-1]
+        position = spans.line[order] + shift[piece]
+        length = (spans.next_line - spans.line)[order]
+        gap = np.zeros(len(order), np.int64)
+        gap[1:] = position[1:] - (position[:-1] + length[:-1])
+        first = self.offsets[:-1]
+        gap[first] = 0
+        distinct, inverse = np.unique(
+            (spans.mask[order].astype(np.int64) << 32) + spans.form[spans.phrase[order]], return_inverse=True
+        )
+        words = Words()
+        codes = [words.code(_numbers_form(int(one) >> 32) + spans.forms[one & 0xFFFFFFFF]) for one in distinct.tolist()]
+        members = [pa.array(gap), pa.array(length, pa.int32()), words.array(np.array(codes, np.int32)[inverse])]
+        struct = pa.StructArray.from_arrays(members, names=["gap", "length", "form"])
+        in_segment = np.array([one.offset - one.position for one in pieces])[piece[first]]
+        segments = np.array([one.segment for one in pieces], np.int32)[piece[first]]
+        return {
+            "segment": pa.array(segments),
+            "offset": pa.array(position[first] + in_segment),
+            "records": pa.ListArray.from_arrays(pa.array(self.offsets), struct),
+        }
+
+    # ------------------------------------------------------------------------------------------------------- the rest
+
+    def _malformed(self) -> pa.Table:
+        spans, rows = self.spans, []
+        for one in spans.malformed:
+            piece = int(np.searchsorted(spans.piece_start, one.line, side="right")) - 1
+            offset = one.line - int(spans.piece_start[piece]) + spans.pieces[piece].offset
+            text = one.text.decode("utf-8", "backslashreplace")
+            rows.append((self.host, spans.pieces[piece].segment, offset, one.length, one.reason, text))
+        arrays = [pa.array([row[i] for row in rows], kind.type) for i, kind in enumerate(MALFORMED)]
+        return pa.table(arrays, schema=MALFORMED)
+
+    def _counts(self) -> Counts:
+        spans = self.spans
+        return Counts(
+            records=len(spans.start),
+            events=len(self.first),
+            incomplete=int((~self.complete).sum()),
+            malformed=len(spans.malformed),
+            repaired=int((spans.repaired[spans.phrase] & 1).sum()),
+            unread=self.unread,
+            interpreted=sum(account.interpreted for account in spans.accounts),
+        )
+
+
+_CALL_NUMBERS = ("arch", "syscall_nr", "exit")
+
+
+def type_name(written: str) -> str:
+    """The name of a record type: `1112` is USER_LOGIN; a number that nobody has named stays as it is written."""
+    number = written.removeprefix("UNKNOWN[").removesuffix("]")
+    if number.isascii() and number.isdecimal() and len(number) < 10:
+        return fields.record_type_name(int(number)) or written
+    return written
+
+
+def _numbers_form(mask: int) -> str:
+    """The form of the numbers in front of a phrase: `arch=* syscall=* success=yes exit=* `."""
+    made = [f"{name}=* " for i, name in enumerate(scan.NUMBERS) if mask & (1 << i)]
+    if mask & (scan.YES_BIT | scan.NO_BIT):
+        made.insert(bool(mask & 1) + bool(mask & 2), "success=yes " if mask & scan.YES_BIT else "success=no ")
+    if mask & scan.LONE_PID_BIT:
+        made.append("pid=* ")
+    if mask & scan.ITEM_BIT:
+        made.append("item=* ")
+    return "".join(made)
+
+
+def _lists(values: pa.Array, event: Array, events: int) -> pa.Array:
+    """Values in the order of their events as one list for each event, null where it has none."""
+    counts = np.bincount(event, minlength=events)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(counts == 0))
+
+
+def _take_lists(texts: Sequence[Sequence[str]], codes: Array) -> pa.Array:
+    """A column of lists of text: the distinct lists by number, -1 is null."""
+    words = Words()
+    flat = np.array([words.code(text) for one in texts for text in one], np.int32)
+    sizes = np.array([len(one) for one in texts], np.int64)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    chosen = codes[codes >= 0]
+    counts = np.zeros(len(codes), np.int64)
+    counts[codes >= 0] = sizes[chosen]
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
+    taken = flat[np.repeat(starts[:-1][chosen], sizes[chosen]) + within]
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), words.array(taken), mask=pa.array(codes < 0))
+
+
+def _encoded(values: pa.Array, taken: pa.Array) -> pa.Array:
+    """The values taken by number, as a dictionary without nulls or repetitions."""
+    unique = values.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(unique.indices.take(taken), unique.dictionary)
+
+
+def _distinct_columns(key: Array) -> tuple[list[list[int]], Array]:
+    """The distinct columns of a matrix, and the number of each column among them."""
+    if key.shape[1] == 0:
+        return [], np.zeros(0, np.int64)
+    distinct, inverse = np.unique(key, axis=1, return_inverse=True)
+    return distinct.T.tolist(), inverse.reshape(-1)

@@ -1,0 +1,1158 @@
+"""Finds, in a block of bytes, where every record and field lies. All compiled functions live here.
+
+    type=SYSCALL msg=audit(1795400390.052:3220): arch=c000003e syscall=59 … pid=843 auid=1004 … key="exec"
+    ^ start      ^ header                        ^ numbers                         ^ phrase             ^ end
+
+A record is a header, a few numbers that nearly always differ, and its phrase: the rest of the line with its type. Phrases
+repeat, so each distinct one is found once (`scan`) and cut into fields once (`cut`); a distinct value is decoded once, above.
+
+Bytes come in as a `Block`: whole lines and then PADDING bytes, so that eight bytes can be read at any place of the text.
+Every function is told where its text ends. Constants are unsigned 64-bit: mixed with signed ones they would become floats.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+
+log = logging.getLogger(__name__)
+
+PADDING = 16
+Array = np.ndarray[Any, Any]
+
+
+def kernel(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - what Numba returns has no public type
+    """Compile on first call, without the interpreter's lock; keep the machine code on disk where a folder can be written."""
+    options = {"nogil": True, "error_model": "numpy", "_nrt": False}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # Numba's words: "cannot cache function: no locator available for file"
+        if not getattr(kernel, "told", False):
+            kernel.told = True  # type: ignore[attr-defined]
+            log.warning(
+                "No folder can be written for compiled code, so it is compiled anew in each process (about 15 s): "
+                "set NUMBA_CACHE_DIR to a folder of yours."
+            )
+        return numba.njit(**options)(function)
+
+
+# ---------------------------------------------------------------------------------------------------------------- words
+
+_ONES = np.uint64(0x0101010101010101)
+_HIGH = np.uint64(0x8080808080808080)
+_NEWLINES = np.uint64(0x0A0A0A0A0A0A0A0A)
+_PARENS = np.uint64(0x2828282828282828)
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_MIX2 = np.uint64(0xBF58476D1CE4E5B9)
+_U0, _U1, _U8 = np.uint64(0), np.uint64(1), np.uint64(8)
+_U29, _U32, _U56 = np.uint64(29), np.uint64(32), np.uint64(56)
+
+
+def _tail_masks() -> Array:
+    return np.array([(1 << (8 * n)) - 1 for n in range(8)], dtype=np.uint64)
+
+
+_TAIL = _tail_masks()
+
+
+def _key_bytes() -> Array:
+    table = np.zeros(256, dtype=np.uint8)
+    for byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-[]":
+        table[byte] = 1
+    return table
+
+
+_KEY = _key_bytes()
+
+
+@kernel
+def _lowest(marks):
+    """The index of the lowest byte whose high bit is set."""
+    below = (marks & (_U0 - marks)) - _U1
+    return np.int64((((below & _ONES) * _ONES) >> _U56) - _U1)
+
+
+@kernel
+def _hash(words, start, end, seed):
+    """A 64-bit hash of the bytes from start to end."""
+    h = seed ^ (np.uint64(end - start) * _MIX)
+    p = start
+    while p + 8 <= end:
+        h = (h ^ words[p]) * _MIX
+        h ^= h >> _U29
+        p += 8
+    if p < end:
+        h = (h ^ (words[p] & _TAIL[end - p])) * _MIX
+        h ^= h >> _U29
+    h = h * _MIX2
+    return h ^ (h >> _U32)
+
+
+@kernel
+def _same(words, a, b, length):
+    """Whether the `length` bytes at a equal those at b."""
+    i = 0
+    while i + 8 <= length:
+        if words[a + i] != words[b + i]:
+            return False
+        i += 8
+    return i == length or ((words[a + i] ^ words[b + i]) & _TAIL[length - i]) == _U0
+
+
+@kernel
+def _starts_with(buf, p, end, word):
+    """Whether the bytes at p begin with `word`."""
+    if p + word.size > end:
+        return False
+    for i in range(word.size):
+        if buf[p + i] != word[i]:
+            return False
+    return True
+
+
+@kernel
+def _intern(words, start, end, kind, seed, table, hashes, kinds, starts, ends, count):
+    """The number of a distinct (kind, bytes), from 0; equal to `count` when it is new and has been added."""
+    h = _hash(words, start, end, seed ^ (np.uint64(kind) * _MIX2))
+    mask = table.size - 1
+    i = np.int64(h & np.uint64(mask))
+    while True:
+        n = table[i]
+        if n < 0:
+            table[i] = count
+            hashes[count] = h
+            kinds[count] = kind
+            starts[count] = start
+            ends[count] = end
+            return count
+        if hashes[n] == h and kinds[n] == kind and ends[n] - starts[n] == end - start:
+            if _same(words, starts[n], start, end - start):
+                return np.int64(n)
+        i = (i + 1) & mask
+
+
+# ---------------------------------------------------------------------------------------------------------------- lines
+
+
+def _word(text: bytes) -> Array:
+    return np.frombuffer(text, dtype=np.uint8).copy()
+
+
+_NODE_IS, _TYPE_IS, _MSG_IS, _AUDIT = _word(b"node="), _word(b"type="), _word(b"msg="), _word(b"audit(")
+
+
+@kernel
+def _line_end(buf, words, p, limit):
+    """Where the line that p stands in ends (its newline), and the first `audit(` from p on, or -1."""
+    found = -1
+    while p < limit:
+        w = words[p]
+        x = w ^ _NEWLINES
+        ends = (x - _ONES) & ~x & _HIGH
+        y = w ^ _PARENS
+        opens = (y - _ONES) & ~y & _HIGH
+        if (ends | opens) == _U0:
+            p += 8
+            continue
+        here = _lowest(ends) if ends != _U0 else 8
+        if opens != _U0 and found < 0:
+            for i in range(_lowest(opens), here):
+                if buf[p + i] == 40 and p + i >= 5 and _starts_with(buf, p + i - 5, limit, _AUDIT):
+                    found = p + i - 5
+                    break
+        if here < 8:
+            return p + here, found
+        p += 8
+    return limit, found
+
+
+@kernel
+def _digits(buf, p, most):
+    """The number that stands at p in at most `most` digits, and where it ends; p itself where there is none or a longer one."""
+    v = 0
+    q = p
+    while q - p <= most:
+        d = np.int64(buf[q]) - 48
+        if d < 0 or d > 9:
+            return v, q
+        v = v * 10 + d
+        q += 1
+    return 0, p
+
+
+@kernel
+def _stamp(buf, p):
+    """The (time_ms, serial, place after `):`) of `audit(1795400390.052:3220):` at p; the place is -1 where it is not one."""
+    p += 6
+    sec, q = _digits(buf, p, 10)
+    if q == p or buf[q] != 46:
+        return 0, 0, -1
+    p = q + 1
+    ms, q = _digits(buf, p, 3)
+    if q == p or buf[q] != 58:
+        return 0, 0, -1
+    p = q + 1
+    serial, q = _digits(buf, p, 10)
+    if q == p or serial > 4294967295 or buf[q] != 41 or buf[q + 1] != 58:
+        return 0, 0, -1
+    return sec * 1000 + ms, serial, q + 2
+
+
+@kernel
+def _blank(buf, p, end):
+    """The first blank from p on, or end."""
+    while p < end and buf[p] != 32:
+        p += 1
+    return p
+
+
+@kernel
+def _word_end(buf, p, end):
+    """The first blank or newline from p on, or end."""
+    while p < end and buf[p] != 32 and buf[p] != 10:
+        p += 1
+    return p
+
+
+@kernel
+def _head(buf, p, end):
+    """The header at p as (node start, node end, type start, type end, time_ms, serial, place after `):`); -1 where unread.
+
+    Accepted: `node=N type=T msg=audit(…):`, without the node, and the kernel's own `type=1400 audit(…):`.
+    """
+    n0 = n1 = p
+    if _starts_with(buf, p, end, _NODE_IS):
+        n0 = p + 5
+        n1 = _word_end(buf, n0, end)
+        while n1 < end and buf[n1] == 32 and not _starts_with(buf, n1 + 1, end, _TYPE_IS):
+            n1 = _word_end(buf, n1 + 1, end)
+        p = n1 + 1
+    if not _starts_with(buf, p, end, _TYPE_IS):
+        return n0, n1, p, p, 0, 0, -1
+    t0 = p + 5
+    t1 = _word_end(buf, t0, end)
+    p = t1 + 1
+    if _starts_with(buf, p, end, _MSG_IS):
+        p += 4
+    if t1 == t0 or buf[t1] != 32 or not _starts_with(buf, p, end, _AUDIT):
+        return n0, n1, t0, t1, 0, 0, -1
+    time_ms, serial, q = _stamp(buf, p)
+    if q > end:
+        q = -1
+    return n0, n1, t0, t1, time_ms, serial, q
+
+
+@kernel
+def _head_before(buf, line, at):
+    """Where the header of the `audit(` at `at` begins in a line with other text in front, or -1: `… kernel: audit: type=1400 audit(`."""
+    p = at
+    if p - line >= 4 and _starts_with(buf, p - 4, at, _MSG_IS):
+        p -= 4
+    if p - line < 7 or buf[p - 1] != 32:
+        return -1
+    q = p - 1  # the blank after type=T
+    while q > line and buf[q - 1] != 32 and buf[q - 1] != 61:
+        q -= 1
+    q -= 5
+    if q < line or not _starts_with(buf, q, at, _TYPE_IS):
+        return -1
+    if q > line and buf[q - 1] == 32:
+        n = q - 1
+        while n > line and buf[n - 1] != 32:
+            n -= 1
+        if _starts_with(buf, n, q, _NODE_IS):
+            return n
+    return q
+
+
+@kernel
+def count_lines(buf, words, size, shortest):
+    """How many lines of at least `shortest` bytes stand in the first `size` bytes: no record is shorter."""
+    n = 0
+    p = 0
+    while p < size:
+        end, _ = _line_end(buf, words, p, size)
+        if end - p >= shortest:
+            n += 1
+        p = end + 1
+    return n
+
+
+#: The shortest line that can be a record: `type=A audit(1.2:3):`
+SHORTEST = 20
+
+
+@kernel
+def find_records(buf, words, begin_at, size, since, until, n, odd, start, end, line, next_line, odd_line, odd_end):
+    """Every record's place from begin_at to size: the (start, end) of its text and of its line (next_line: after the newline).
+
+    The arrays are filled from n and odd on. Records outside since <= time_ms < until are passed over. Lines that need a closer look stand in odd_*: no header in it, or
+    a second one behind the first. Returns (records, odd lines, NUL bytes beside records, bytes of blank lines, bytes passed
+    over); a count beyond the arrays' size means that they are too small.
+    """
+    nuls = blank = passed = 0
+    p = begin_at
+    while p < size:
+        begin = p
+        time_ms = 0
+        while p < size and buf[p] == 0:
+            p += 1
+        skipped = p - begin
+        at = p
+        if p < size and (buf[p] == 116 or buf[p] == 110):  # t, n
+            _, _, _, _, time_ms, _, body = _head(buf, p, size)
+            stop, second = _line_end(buf, words, p if body < 0 else body, size)
+            if body > stop:
+                body = -1
+            if body < 0 and second < 0:
+                _, second = _line_end(buf, words, p, size)
+        else:
+            body = -1
+            stop, second = _line_end(buf, words, p, size)
+        if body < 0 and second >= 0:
+            at = _head_before(buf, p, second)
+            if at >= 0:
+                _, _, _, _, time_ms, _, body = _head(buf, at, stop)
+                if body >= 0:
+                    _, second = _line_end(buf, words, body, stop + 1)
+        after = stop + 1
+        if body >= 0 and second < 0:
+            tail = stop
+            while tail > body and (buf[tail - 1] == 13 or buf[tail - 1] == 0):
+                tail -= 1
+            if time_ms < since or time_ms >= until:
+                passed += after - begin
+            else:
+                if n < start.size:
+                    start[n] = at
+                    end[n] = tail
+                    line[n] = begin
+                    next_line[n] = after
+                n += 1
+                nuls += skipped
+        elif stop - p == 0:
+            blank += after - begin
+        else:
+            if odd < odd_line.size:
+                odd_line[odd] = begin
+                odd_end[odd] = after
+            odd += 1
+        p = after
+    return n, odd, nuls, blank, passed
+
+
+# -------------------------------------------------------------------------------------------------------------- records
+
+# The numbers that stand in front of a SYSCALL's phrase, in the kernel's order; each has a bit in `mask`.
+NUMBERS = ("arch", "syscall", "exit", "a0", "a1", "a2", "a3", "items", "ppid", "pid")
+_NUMBER_WORDS = np.zeros((10, 8), dtype=np.uint8)
+_NUMBER_SIZES = np.array([len(name) + 1 for name in NUMBERS], dtype=np.int64)
+for _i, _name in enumerate(NUMBERS):
+    _NUMBER_WORDS[_i, : len(_name) + 1] = _word(_name.encode() + b"=")[:8] if len(_name) < 8 else 0
+_NUMBER_HEX = np.array([1, 0, 0, 1, 1, 1, 1, 0, 0, 0], dtype=np.uint8)
+YES_BIT, NO_BIT, ITEM_BIT, LONE_PID_BIT = 1 << 10, 1 << 11, 1 << 12, 1 << 13
+_SUCCESS_YES, _SUCCESS_NO = _word(b"success=yes "), _word(b"success=no ")
+_SYSCALL_IS, _SYSCALL, _PATH = _word(b"syscall="), _word(b"SYSCALL"), _word(b"PATH")
+_ITEM_IS, _PID_IS = _word(b"item="), _word(b"pid=")
+
+
+@kernel
+def _hex_value(buf, p):
+    """The number written in lower-case hexadecimal at p as a C `%lx`, as bits, and the place after it; p where it is not one."""
+    v = _U0
+    q = p
+    while q - p < 17:
+        c = np.int64(buf[q])
+        if 48 <= c <= 57:
+            d = c - 48
+        elif 97 <= c <= 102:
+            d = c - 87
+        else:
+            break
+        v = (v << np.uint64(4)) | np.uint64(d)
+        q += 1
+    if q == p or q - p > 16 or (buf[p] == 48 and q - p > 1):
+        return np.int64(0), p
+    return np.int64(v), q
+
+
+@kernel
+def _decimal_value(buf, p, end):
+    """The number written at p as a C `%ld`, and the place after it; p where it is not written so."""
+    q = p
+    if q < end and buf[q] == 45:
+        q += 1
+    first = q
+    v = 0
+    while q < end and q - first < 19:
+        d = np.int64(buf[q]) - 48
+        if d < 0 or d > 9:
+            break
+        v = v * 10 + d
+        q += 1
+    if q == first or q - first > 18 or (buf[first] == 48 and (q - first > 1 or first > p)):
+        return 0, p
+    return (-v if first > p else v), q
+
+
+@kernel
+def _numbers(buf, p, end, row):
+    """Read the numbers of a SYSCALL at p into `row`; returns (mask of those read, where the phrase begins)."""
+    mask = 0
+    for i in range(10):
+        if i == 2:
+            if _starts_with(buf, p, end, _SUCCESS_YES):
+                mask |= YES_BIT
+                p += 12
+            elif _starts_with(buf, p, end, _SUCCESS_NO):
+                mask |= NO_BIT
+                p += 11
+        size = _NUMBER_SIZES[i]
+        if i == 1:
+            if not _starts_with(buf, p, end, _SYSCALL_IS):
+                continue
+        else:
+            same = p + size <= end
+            for j in range(size):
+                if not same or buf[p + j] != _NUMBER_WORDS[i, j]:
+                    same = False
+                    break
+            if not same:
+                continue
+        v0 = p + size
+        if _NUMBER_HEX[i]:
+            v, q = _hex_value(buf, v0)
+        else:
+            v, q = _decimal_value(buf, v0, end)
+        if q == v0 or q >= end or buf[q] != 32:
+            return mask, p
+        row[i] = v
+        mask |= 1 << i
+        p = q + 1
+    return mask, p
+
+
+@kernel
+def read_records(
+    buf, words, count, start, end, seed,
+    time_ms, serial, node, kind, body, mask, lead, row, rows,
+    phrase, phrase_table, phrase_hash, phrase_kind, phrase_start, phrase_end,
+    type_table, type_hash, type_kind, type_start, type_end,
+    node_table, node_hash, node_kind, node_start, node_end,
+):  # fmt: skip
+    """Read the header and numbers of each record and number its phrase, type and node among the distinct ones.
+
+    Returns (distinct phrases, types, nodes, SYSCALL rows filled), or (-1, …) when there are more types or nodes than the arrays hold.
+    """
+    phrases = types = nodes = filled = 0
+    for r in range(count):
+        p = start[r]
+        stop = end[r]
+        n0, n1, t0, t1, t, s, q = _head(buf, p, stop)
+        time_ms[r] = t
+        serial[r] = s
+        k = _intern(words, t0, t1, 0, seed, type_table, type_hash, type_kind, type_start, type_end, types)
+        if k == types:
+            types += 1
+            if types == type_start.size:
+                return -1, types, nodes, filled
+        kind[r] = k
+        if n1 > n0:
+            m = _intern(words, n0, n1, 0, seed, node_table, node_hash, node_kind, node_start, node_end, nodes)
+            if m == nodes:
+                nodes += 1
+                if nodes == node_start.size:
+                    return -1, types, nodes, filled
+            node[r] = m
+        else:
+            node[r] = -1
+        if q < stop and buf[q] == 32:
+            q += 1
+        body[r] = q
+        bits = 0
+        row[r] = -1
+        if t1 - t0 == 7 and _starts_with(buf, t0, t1, _SYSCALL):
+            bits, q = _numbers(buf, q, stop, rows[filled])
+            row[r] = filled
+            filled += 1
+        elif t1 - t0 == 4 and _starts_with(buf, t0, t1, _PATH):
+            if _starts_with(buf, q, stop, _ITEM_IS):
+                v, e = _digits(buf, q + 5, 4)
+                if e > q + 5 and e < stop and buf[e] == 32 and (buf[q + 5] != 48 or e == q + 6):
+                    lead[r] = v
+                    bits = ITEM_BIT
+                    q = e + 1
+        elif _starts_with(buf, q, stop, _PID_IS):
+            v, e = _digits(buf, q + 4, 8)
+            if e > q + 4 and e < stop and buf[e] == 32 and (buf[q + 4] != 48 or e == q + 5):
+                lead[r] = v
+                bits = LONE_PID_BIT
+                q = e + 1
+        mask[r] = bits
+        h = _intern(words, q, stop, k, seed, phrase_table, phrase_hash, phrase_kind, phrase_start, phrase_end, phrases)
+        if h == phrases:
+            phrases += 1
+        phrase[r] = h
+    return phrases, types, nodes, filled
+
+
+@kernel
+def group(count, time_ms, serial, node, seed, table, event, first):
+    """Number the events: records of one (node, time_ms, serial), however far apart. Returns how many; `first` is each one's first record."""
+    events = 0
+    mask = table.size - 1
+    for r in range(count):
+        h = (np.uint64(time_ms[r]) ^ seed) * _MIX
+        h = (h ^ (h >> _U29) ^ np.uint64(serial[r])) * _MIX2
+        h = (h ^ (h >> _U32) ^ np.uint64(node[r] + 1)) * _MIX
+        h ^= h >> _U29
+        i = np.int64(h & np.uint64(mask))
+        while True:
+            e = table[i]
+            if e < 0:
+                table[i] = events
+                first[events] = r
+                event[r] = events
+                events += 1
+                break
+            f = first[e]
+            if serial[f] == serial[r] and time_ms[f] == time_ms[r] and node[f] == node[r]:
+                event[r] = e
+                break
+            i = (i + 1) & mask
+    return events
+
+
+# --------------------------------------------------------------------------------------------------------------- fields
+
+# Bits of a field. LITERAL: the value stands in the form as it is, because it says that there is none, or how a result is spelt.
+QUOTED, ENRICHED, NESTED, LITERAL, TEXT, UNCLOSED = 1, 2, 4, 8, 16, 32
+# What a TEXT field (text without a key) is.
+STRAY, AVC_RESULT, AVC_PERMISSIONS, MESSAGE = 0, 1, 2, 3
+
+_MSG_KEY, _NULL, _SUCCESS_KEY = _word(b"msg"), _word(b"(null)"), _word(b"success")
+_RES_KEY, _RESULT_KEY, _OP_KEY = _word(b"res"), _word(b"result"), _word(b"op")
+_TTY_KEY, _TERMINAL_KEY = _word(b"tty"), _word(b"terminal")
+_AVC_WORD, _UNSET, _CAP_F = _word(b"avc:"), _word(b"unset"), _word(b"cap_f")
+_FOR_WORD = _word(b"for")
+# Literal first words of a body, see FORMAT 3.7: `tty pid=…`, `login pid=…`, `user pid=…`, `netlabel: auid=…`, `policy loaded auid=…`
+_OPENINGS = (b"tty", b"login", b"user", b"netlabel:", b"policy loaded")
+_OPENING_BYTES = np.zeros((len(_OPENINGS), 16), dtype=np.uint8)
+_OPENING_SIZES = np.array([len(opening) for opening in _OPENINGS], dtype=np.int64)
+for _i, _opening in enumerate(_OPENINGS):
+    _OPENING_BYTES[_i, : len(_opening)] = _word(_opening)
+# Names that auditd writes after 0x1D, longest first within a family: lib format_enrich in auditd-event.c.
+_ENRICHED = (
+    b"OLD-AUID", b"LOGINUID", b"INODE_UID", b"INODE_GID", b"NEW_GID", b"SYSCALL", b"FSUID", b"FSGID", b"OAUID", b"SAUID",
+    b"SADDR", b"IAUID", b"AUID", b"EUID", b"EGID", b"SUID", b"SGID", b"OUID", b"OGID", b"IUID", b"IGID", b"ARCH", b"UID",
+    b"GID", b"ID",
+)  # fmt: skip
+_ENRICHED_BYTES = np.zeros((len(_ENRICHED), 16), dtype=np.uint8)
+_ENRICHED_SIZES = np.array([len(name) for name in _ENRICHED], dtype=np.int64)
+for _i, _name in enumerate(_ENRICHED):
+    _ENRICHED_BYTES[_i, : len(_name)] = _word(_name)
+
+
+@kernel
+def count_equals(buf, count, start, end):
+    """How many `=` and blanks the spans hold together: no more fields can be cut from them."""
+    n = 0
+    for i in range(count):
+        for p in range(start[i], end[i]):
+            if buf[p] == 61 or buf[p] == 32:
+                n += 1
+        n += 4
+    return n
+
+
+@kernel
+def _key_end(buf, p, end):
+    """The place of the `=` if a key begins at p, else -1."""
+    q = p
+    while q < end and _KEY[buf[q]]:
+        q += 1
+    return q if q > p and q < end and buf[q] == 61 else -1
+
+
+@kernel
+def _is(buf, start, end, word):
+    """Whether the span is this word."""
+    return end - start == word.size and _starts_with(buf, start, end, word)
+
+
+@kernel
+def _enriched_name(buf, start, equals):
+    """Where the longest known enriched name that ends at `equals` begins, at or after `start`; -1 where there is none."""
+    for i in range(_ENRICHED_SIZES.size):
+        size = _ENRICHED_SIZES[i]
+        p = equals - size
+        if p < start:
+            continue
+        same = True
+        for j in range(size):
+            if buf[p + j] != _ENRICHED_BYTES[i, j]:
+                same = False
+                break
+        if same:
+            return p
+    return -1
+
+
+@kernel
+def _marker_size(buf, start, p):
+    """The length of what a transport made of 0x1D in front of p: rsyslog's `#035`, `^]`, `\\x1d`, `\\u001d`."""
+    if p - start >= 4 and buf[p - 4] == 35 and buf[p - 3] == 48 and buf[p - 2] == 51 and buf[p - 1] == 53:
+        return 4
+    if p - start >= 2 and buf[p - 2] == 94 and buf[p - 1] == 93:
+        return 2
+    if p - start >= 4 and buf[p - 4] == 92 and buf[p - 3] == 120 and buf[p - 2] == 49 and (buf[p - 1] | 32) == 100:
+        return 4
+    if p - start >= 6 and buf[p - 6] == 92 and buf[p - 5] == 117 and buf[p - 2] == 49 and (buf[p - 1] | 32) == 100:
+        return 6
+    return 0
+
+
+@kernel
+def _enriched_at(buf, p, end):
+    """Whether, at p, an enriched half begins whose separator was lost or rewritten: `ARCH=x86_64`, `#035UID="root"`."""
+    q = p
+    if q < end and (buf[q] == 35 or buf[q] == 92 or buf[q] == 94):
+        for size in (2, 4, 6):
+            if q + size < end and _marker_size(buf, p, p + size) == size:
+                q += size
+                break
+    equals = _key_end(buf, q, end)
+    return equals > 0 and equals + 1 < end and _enriched_name(buf, q, equals) == q
+
+
+@kernel
+def _quoted_end(buf, v, end):
+    """The closing quote of the value whose text begins at v: the first `"` with a boundary behind it; -1 where there is none."""
+    for c in range(v, end):
+        if buf[c] == 34:
+            if c + 1 >= end:
+                return c
+            b = buf[c + 1]
+            if b == 32 or b == 44 or b == 41 or b == 59 or b == 39 or b == 29 or _enriched_at(buf, c + 1, end):
+                return c
+    return -1
+
+
+@kernel
+def _lost_separator(buf, v, end):
+    """Where, in the bare token from v to end, an enriched half begins that lost its separator (`res=1UID=`), or -1."""
+    for p in range(v + 1, end):
+        if buf[p] == 61:
+            at = _enriched_name(buf, v, p)
+            if at >= 0:
+                return at - _marker_size(buf, v, at)
+    return -1
+
+
+@kernel
+def _is_punctuation(buf, start, end):
+    """Whether the word holds no letter, digit or byte of other scripts: `:`, `,`, `(`."""
+    for p in range(start, end):
+        c = buf[p]
+        if c >= 128 or _KEY[c] or c < 32:
+            return False
+    return True
+
+
+@kernel
+def _bare_end(buf, v, end, extends):
+    """The end of an unquoted value that begins at v. Words behind it that are no key belong to it (`op=adding user id=…`) if it `extends`."""
+    t = _blank(buf, v, end)
+    if not extends or t == v:
+        return t
+    while t < end:
+        u = t
+        while u < end and buf[u] == 32:
+            u += 1
+        if u >= end or buf[u] == 29 or buf[u] == 40 and _key_end(buf, u + 1, end) >= 0:
+            return t
+        w = _blank(buf, u, end)
+        if _key_end(buf, u, w) >= 0 or _is_punctuation(buf, u, w):
+            return t
+        t = w
+    return t
+
+
+@kernel
+def _extends(buf, v):
+    """Whether a bare value may go on behind a blank: text may, a number may not."""
+    c = buf[v]
+    return (65 <= c <= 90) or (97 <= c <= 122) or c == 47 or c == 61 or c == 40 or c == 95 or c >= 128
+
+
+@kernel
+def cut(
+    buf, words, count, start, end, kind, is_avc, is_path, seed,
+    first_field, value_start, value_end, flags, slot, text_kind,
+    slot_table, slot_hash, slot_kind, slot_start, slot_end,
+    form, pool, pool_words, form_table, form_hash, form_kind, form_start, form_end, repaired,
+):  # fmt: skip
+    """Cut each distinct phrase into fields and a form: the phrase with `*` in the place of every value.
+
+    Fields of phrase i stand at first_field[i] … first_field[i + 1]; a slot is a distinct (type, half, key).
+    Returns (fields, slots, forms), or (-1, …) when there are more slots than the arrays hold.
+    """
+    n = slots = forms = 0
+    tail = 0  # how much of the pool is taken
+    for i in range(count):
+        first_field[i] = n
+        p = start[i]
+        stop = end[i]
+        t = kind[i]
+        o = tail  # where the form is being written
+        raw_end = p
+        while raw_end < stop and buf[raw_end] != 29:
+            raw_end += 1
+        outer = raw_end  # end of the raw half
+        limit = raw_end  # end of the region being read
+        half = 0
+        nested = 0
+        close = -1
+        opening = True  # at the start of a body or of a message, where words without a key have a meaning
+        repaired[i] = 0
+        while True:
+            if p >= limit:
+                if nested:
+                    nested = 0
+                    limit = outer
+                    opening = False
+                    if close >= 0:
+                        pool[o] = 39
+                        o += 1
+                        p = close + 1
+                    continue
+                if half == 0 and limit < stop:
+                    half = ENRICHED
+                    pool[o] = 29
+                    o += 1
+                    p = limit + 1
+                    limit = stop
+                    continue
+                break
+            c = buf[p]
+            if c == 32 or c == 44 or c == 59:
+                pool[o] = c
+                o += 1
+                p += 1
+                continue
+            if half == 0 and raw_end == stop and not nested and _enriched_at(buf, p, limit):
+                # The separator was lost or rewritten in transport.
+                while _key_end(buf, p, limit) < 0 or _enriched_name(buf, p, _key_end(buf, p, limit)) != p:
+                    pool[o] = buf[p]
+                    o += 1
+                    p += 1
+                half = ENRICHED
+                repaired[i] = 1
+            equals = _key_end(buf, p, limit)
+            if (
+                equals < 0 and c == 40 and _key_end(buf, p + 1, limit) >= 0
+            ):  # (hostname=?, addr=?, terminal=cron res=success)
+                pool[o] = 40
+                o += 1
+                p += 1
+                continue
+            f = half | (NESTED if nested else 0)
+            if equals < 0:
+                # Words that are no field.
+                w = p
+                if opening and is_avc[t] and _starts_with(buf, p, limit, _AVC_WORD):
+                    w = p + 4
+                    opening = False
+                    while p < w:
+                        pool[o] = buf[p]
+                        o += 1
+                        p += 1
+                    while p < limit and buf[p] == 32:
+                        pool[o] = 32
+                        o += 1
+                        p += 1
+                    w = _blank(buf, p, limit)
+                    b = w
+                    while b < limit and buf[b] == 32:
+                        b += 1
+                    brace = -1
+                    if b < limit and buf[b] == 123:
+                        e = b + 1
+                        while e < limit and buf[e] != 125:
+                            e += 1
+                        if e < limit and e - b >= 4 and buf[b + 1] == 32 and buf[e - 1] == 32:
+                            brace = e
+                    if brace >= 0:
+                        value_start[n] = p
+                        value_end[n] = w
+                        flags[n] = f | TEXT
+                        text_kind[n] = AVC_RESULT
+                        slot[n] = -1
+                        n += 1
+                        pool[o] = 42
+                        o += 1
+                        while w < b + 2:
+                            pool[o] = buf[w]
+                            o += 1
+                            w += 1
+                        value_start[n] = w
+                        value_end[n] = brace - 1
+                        flags[n] = f | TEXT
+                        text_kind[n] = AVC_PERMISSIONS
+                        slot[n] = -1
+                        n += 1
+                        pool[o] = 42
+                        pool[o + 1] = 32
+                        pool[o + 2] = 125
+                        o += 3
+                        p = brace + 1
+                        b = p
+                        while b < limit and buf[b] == 32:
+                            b += 1
+                        w = _blank(buf, b, limit)
+                        if _is(buf, b, w, _FOR_WORD):
+                            while p < w:
+                                pool[o] = buf[p]
+                                o += 1
+                                p += 1
+                        continue
+                    opening = True
+                if opening and not nested and half == 0:
+                    known = False
+                    for j in range(_OPENING_SIZES.size):
+                        size = _OPENING_SIZES[j]
+                        if p + size < limit and buf[p + size] == 32:
+                            known = True
+                            for b in range(size):
+                                if buf[p + b] != _OPENING_BYTES[j, b]:
+                                    known = False
+                                    break
+                            if known:
+                                for b in range(size):
+                                    pool[o] = buf[p + b]
+                                    o += 1
+                                p += size
+                                break
+                    if known:
+                        opening = False
+                        continue
+                # Up to the next key: stray text, or, at the start of a message, the message itself.
+                w = _blank(buf, p, limit)
+                if not opening and _is_punctuation(buf, p, w):
+                    while p < w:
+                        pool[o] = buf[p]
+                        o += 1
+                        p += 1
+                    continue
+                while w < limit:
+                    b = w
+                    while b < limit and buf[b] == 32:
+                        b += 1
+                    if (
+                        b >= limit
+                        or _key_end(buf, b, limit) >= 0
+                        or (buf[b] == 40 and _key_end(buf, b + 1, limit) >= 0)
+                    ):
+                        break
+                    e = _blank(buf, b, limit)
+                    if _is_punctuation(buf, b, e):
+                        break
+                    if half == 0 and raw_end == stop and not nested and _enriched_at(buf, b, limit):
+                        break
+                    w = e
+                value_start[n] = p
+                value_end[n] = w
+                flags[n] = f | TEXT
+                text_kind[n] = MESSAGE if (opening and nested) else STRAY
+                slot[n] = -1
+                n += 1
+                pool[o] = 42
+                o += 1
+                p = w
+                opening = False
+                continue
+            opening = False
+            # A field: its key …
+            s = _intern(
+                words, p, equals, t * 2 + (1 if half else 0), seed,
+                slot_table, slot_hash, slot_kind, slot_start, slot_end, slots,
+            )  # fmt: skip
+            if s == slots:
+                slots += 1
+                if slots == slot_start.size:
+                    return -1, slots, forms
+            k0 = p
+            while p <= equals:
+                pool[o] = buf[p]
+                o += 1
+                p += 1
+            # … and its value.
+            if p < limit and buf[p] == 39 and not nested and half == 0 and _is(buf, k0, equals, _MSG_KEY):
+                close = outer - 1
+                while close > p and buf[close] != 39:
+                    close -= 1
+                nested = 1
+                opening = True
+                pool[o] = 39
+                o += 1
+                p += 1
+                if close < p:
+                    close = -1
+                    repaired[i] |= 2
+                else:
+                    limit = close
+                continue
+            quote = -1
+            if p < limit and buf[p] == 34:
+                quote = _quoted_end(buf, p + 1, limit)
+            if quote >= 0:
+                pool[o] = 34
+                v0 = p + 1
+                v1 = quote
+                p = quote + 1
+                if half and _is(buf, v0, v1, _UNSET):
+                    for b in range(v0, v1):
+                        o += 1
+                        pool[o] = buf[b]
+                    f |= LITERAL
+                else:
+                    o += 1
+                    pool[o] = 42
+                pool[o + 1] = 34
+                o += 2
+                f |= QUOTED
+            else:
+                v0 = p
+                if half and p < limit and buf[p] == 123:
+                    v1 = limit
+                    for b in range(p, limit):
+                        if buf[b] == 125:
+                            v1 = b + 1
+                elif half:
+                    v1 = _blank(buf, p, limit)
+                elif is_path[t] and _starts_with(buf, k0, equals, _CAP_F):
+                    # The five capability fields are one value.
+                    v1 = _blank(buf, p, limit)
+                    while v1 < limit and _starts_with(buf, v1 + 1, limit, _CAP_F) and _key_end(buf, v1 + 1, limit) > 0:
+                        v1 = _blank(buf, v1 + 1, limit)
+                else:
+                    v1 = p
+                    if p < limit and buf[p] != 32:
+                        v1 = _bare_end(buf, p, limit, _extends(buf, p))
+                if half == 0 and raw_end == stop and not nested:
+                    lost = _lost_separator(buf, v0, v1)
+                    if lost >= 0:
+                        v1 = lost
+                if nested and v1 > v0 and buf[v1 - 1] == 44:  # hostname=?,
+                    v1 -= 1
+                if nested and v1 > v0 and buf[v1 - 1] == 41:  # … res=success)
+                    depth = 0
+                    for b in range(v0, v1):
+                        if buf[b] == 40:
+                            depth += 1
+                        elif buf[b] == 41:
+                            depth -= 1
+                    if depth < 0:
+                        v1 -= 1
+                p = v1
+                keep = False
+                if half == 0:
+                    if _is(buf, v0, v1, _NULL):
+                        keep = True
+                    elif v1 - v0 == 1 and buf[v0] == 63:
+                        keep = not (_is(buf, k0, equals, _TTY_KEY) or _is(buf, k0, equals, _TERMINAL_KEY))
+                    elif v1 - v0 <= 8 and (
+                        _is(buf, k0, equals, _RES_KEY)
+                        or _is(buf, k0, equals, _SUCCESS_KEY)
+                        or _is(buf, k0, equals, _RESULT_KEY)
+                    ):
+                        keep = True
+                if keep:
+                    for b in range(v0, v1):
+                        pool[o] = buf[b]
+                        o += 1
+                    f |= LITERAL
+                else:
+                    pool[o] = 42
+                    o += 1
+                if p < limit and buf[p] == 41:
+                    pool[o] = 41
+                    o += 1
+                    p += 1
+            value_start[n] = v0
+            value_end[n] = v1
+            flags[n] = f
+            text_kind[n] = -1
+            slot[n] = s
+            n += 1
+        g = _intern(pool_words, tail, o, t, seed, form_table, form_hash, form_kind, form_start, form_end, forms)
+        if g == forms:
+            forms += 1
+            tail = o
+        form[i] = g
+    first_field[count] = n
+    return n, slots, forms
+
+
+@kernel
+def parse_numbers(buf, count, start, end, base, value, good):
+    """Read each span as a number in the kernel's own spelling: base 10 (`%ld`), 16 (`%lx`) or 8 (`%#o`); `good` says where it is one."""
+    for i in range(count):
+        p, stop = start[i], end[i]
+        if base == 10:
+            v, q = _decimal_value(buf, p, stop)
+        elif base == 16:
+            v, q = _hex_value(buf, p)
+        else:
+            v, q = 0, p
+            if stop - p >= 2 and stop - p <= 10 and buf[p] == 48 and buf[p + 1] != 48:
+                q = p + 1
+                while q < stop and 48 <= buf[q] <= 55:
+                    v = v * 8 + (np.int64(buf[q]) - 48)
+                    q += 1
+        good[i] = 1 if (q == stop and stop > p) else 0
+        value[i] = v if good[i] else 0
+
+
+@kernel
+def intern_values(buf, words, count, start, end, kind, seed, number, table, hashes, kinds, starts, ends):
+    """Number the distinct (kind, bytes) among the spans; returns how many."""
+    n = 0
+    for i in range(count):
+        k = _intern(words, start[i], end[i], kind[i], seed, table, hashes, kinds, starts, ends, n)
+        if k == n:
+            n += 1
+        number[i] = k
+    return n
+
+
+# --------------------------------------------------------------------------------------------------------------- events
+
+
+# What stands for a field that was read as a number in front of the phrase: NUMBER_FIELD - i for NUMBERS[i], and the lone ones.
+NUMBER_FIELD, LONE_PID_FIELD, ITEM_FIELD = -10, -2, -3
+
+
+@kernel
+def fill(count, order, event, phrase, first_field, target, value, mask, lead, pid_column, matrix, filled):
+    """matrix[column, event] = the value of the first record, in `order`, that has one."""
+    for j in range(count):
+        r = order[j]
+        e = event[r]
+        if mask[r] & LONE_PID_BIT and not filled[pid_column, e]:
+            matrix[pid_column, e] = lead[r]
+            filled[pid_column, e] = 1
+        h = phrase[r]
+        for f in range(first_field[h], first_field[h + 1]):
+            c = target[f]
+            if c >= 0 and not filled[c, e]:
+                matrix[c, e] = value[f]
+                filled[c, e] = 1
+
+
+@kernel
+def fill_numbers(count, order, event, row, mask, numbers, columns, success_column, matrix, filled):
+    """As `fill`, for the numbers in front of the phrases of SYSCALL records."""
+    for j in range(count):
+        r = order[j]
+        k = row[r]
+        if k < 0:
+            continue
+        e = event[r]
+        bits = mask[r]
+        for i in range(columns.size):
+            c = columns[i]
+            if bits & (1 << i) and not filled[c, e]:
+                matrix[c, e] = numbers[k, i]
+                filled[c, e] = 1
+        if bits & (YES_BIT | NO_BIT) and not filled[success_column, e]:
+            matrix[success_column, e] = 1 if bits & YES_BIT else 0
+            filled[success_column, e] = 1
+
+
+@kernel
+def find_others(
+    count, order, event, phrase, first_field, target, value, always, argument, several_execve,
+    mask, lead, row, numbers, columns, pid_column, item_of_record, matrix, record_out, field_out,
+):  # fmt: skip
+    """The (record, field) of everything that the columns do not give back; returns how many. With empty arrays it only counts."""
+    n = 0
+    room = record_out.size
+    for j in range(count):
+        r = order[j]
+        e = event[r]
+        h = phrase[r]
+        bits = mask[r]
+        k = row[r]
+        if k >= 0:
+            for i in range(columns.size):
+                if bits & (1 << i) and matrix[columns[i], e] != numbers[k, i]:
+                    if n < room:
+                        record_out[n] = r
+                        field_out[n] = NUMBER_FIELD - i
+                    n += 1
+        elif bits & LONE_PID_BIT:
+            if matrix[pid_column, e] != lead[r]:
+                if n < room:
+                    record_out[n] = r
+                    field_out[n] = LONE_PID_FIELD
+                n += 1
+        elif bits & ITEM_BIT and lead[r] != item_of_record[r]:
+            if n < room:
+                record_out[n] = r
+                field_out[n] = ITEM_FIELD
+            n += 1
+        for f in range(first_field[h], first_field[h + 1]):
+            c = target[f]
+            if always[f] or (c >= 0 and matrix[c, e] != value[f]) or (argument[f] and several_execve[e]):
+                if n < room:
+                    record_out[n] = r
+                    field_out[n] = f
+                n += 1
+    return n
+
+
+# ---------------------------------------------------------------------------------------------------------------- above
+
+
+@dataclass(frozen=True)
+class Block:
+    """Bytes to read: whole lines, padded. `words` shows the same bytes as overlapping eights."""
+
+    buf: Array
+    words: Array
+    size: int
+
+
+def block(data: bytes | bytearray | memoryview) -> Block:
+    """A block of these bytes; a newline is added where the last line has none."""
+    view = memoryview(data)
+    size = len(view)
+    closed = size == 0 or view[size - 1] == 10
+    buf = np.zeros(size + 1 + PADDING, dtype=np.uint8)
+    buf[:size] = np.frombuffer(view, dtype=np.uint8)
+    if not closed:
+        buf[size] = 10
+    return Block(buf, overlapping(buf), size if closed else size + 1)
+
+
+def overlapping(buf: Array) -> Array:
+    """The bytes as 64-bit words, one beginning at each byte."""
+    return np.lib.stride_tricks.as_strided(
+        buf[:8].view(np.uint64), shape=(buf.size - 7,), strides=(1,), writeable=False
+    )
+
+
+def table(entries: int) -> Array:
+    """An empty hash table for so many entries, at most half full."""
+    size = 1 << max(4, (2 * entries).bit_length())
+    return np.full(size, -1, dtype=np.int32)
+
+
+def seed() -> np.uint64:
+    """A new secret for the hash tables, so that nobody can write a log whose phrases all fall into one place."""
+    return np.uint64(secrets.randbits(64))
