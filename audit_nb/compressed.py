@@ -30,11 +30,11 @@ _FAULTS = (gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, OSError, Valu
 
 
 class Unreadable(AuditNbError):
-    """A compressed file that is damaged or unpacks to more than was allowed; `read` bytes of it were read before."""
+    """A compressed file that is damaged, or `refused` because it unpacks to more than was allowed."""
 
-    def __init__(self, sentence: str, read: int = 0) -> None:
+    def __init__(self, sentence: str, *, refused: bool = False) -> None:
         super().__init__(sentence)
-        self.read = read
+        self.refused = refused
 
 
 def compression(head: bytes) -> str | None:
@@ -86,8 +86,7 @@ class _Bounded(io.RawIOBase):
         except _FAULTS as fault:
             raise Unreadable(
                 f"{self._path}: the {self._kind} data is damaged after {self._given:,} plain bytes ({fault}); "
-                "what stands before that was read",
-                self._given,
+                "what stands before that was read"
             ) from fault
         self._given += len(data)
         self._check()
@@ -99,13 +98,13 @@ class _Bounded(io.RawIOBase):
             raise Unreadable(
                 f"{self._path}: unpacks to more than {self._limit:,} bytes and was refused; "
                 "unpack it yourself and import the plain file if it is a log",
-                self._given,
+                refused=True,
             )
         if self._given > RATIO_FROM and self._given > RATIO * max(self._file.tell(), 1):
             raise Unreadable(
                 f"{self._path}: unpacks to more than {RATIO} times its size, as no audit log does, and was refused; "
                 "unpack it yourself and import the plain file if it is a log",
-                self._given,
+                refused=True,
             )
 
     def close(self) -> None:

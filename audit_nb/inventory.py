@@ -32,6 +32,7 @@ Login = _text(r"^[^\s:@-][^\s:@]{0,99}$", "a login name")
 Address = _text(r"^[^\s/@-][^\s/@]*$", "a name or an IP address")
 Variable = _text(r"^[A-Za-z_][A-Za-z0-9_.-]*$", "the name of an environment variable or credential, never the secret")
 Absolute = _text(r"^/[^\x00\n]*[^\x00\n/]$", "an absolute path")
+Program = _text(r"^/[\w./+-]+$", "the absolute path of a program")
 Fingerprint = _text(r"^SHA256:[A-Za-z0-9+/]{43}=?$", "a fingerprint such as `ssh-keygen -lf` prints: SHA256:…")
 Jump = _text(r"^[^\s-][^\s]*$", "[user@]host[:port], several with commas between them, or none")
 
@@ -53,7 +54,7 @@ class Options(BaseModel):
     password_variable: Variable | None = None
     proxy_jump: Jump | None = None
     sudo: bool | None = None
-    sftp_server: Absolute | None = None
+    sftp_server: Program | None = None
     log_path: Absolute | None = None
     tags: Annotated[tuple[Word, ...], BeforeValidator(_as_list)] = ()
     groups: Annotated[tuple[Word, ...], BeforeValidator(_as_list)] = ()
@@ -64,6 +65,7 @@ class Options(BaseModel):
     facts: bool | None = None
     timeout_s: Annotated[float, Field(gt=0, le=3600)] | None = None
     retries: Annotated[int, Field(ge=0, le=10)] | None = None
+    bastion: bool | None = None
 
 
 class Host(Options):
@@ -81,15 +83,17 @@ class Host(Options):
     facts: bool = True
     timeout_s: float = 20.0
     retries: int = 2
+    bastion: bool = False
 
 
 class Inventory(BaseModel):
-    """The hosts of one file, in the order they stand there."""
+    """The hosts of one file, in the order they stand there; `bastions` are only passed through, never read."""
 
     model_config = ConfigDict(frozen=True)
 
     path: Path
     hosts: tuple[Host, ...]
+    bastions: tuple[Host, ...] = ()
 
     def host(self, name: str) -> Host:
         """The host of that name; raises UsageError with the nearest names."""
@@ -114,7 +118,7 @@ class Inventory(BaseModel):
                 if word not in known:
                     raise UsageError(f"{self.path}: no host is in the {kind[:-1]} {word!r}{_did_you_mean(word, known)}")
         chosen = (h for h in self.hosts if h.name in hosts or {*groups} & {*h.groups} or {*tags} & {*h.tags})
-        return Inventory(path=self.path, hosts=tuple(chosen))
+        return Inventory(path=self.path, hosts=tuple(chosen), bastions=self.bastions)
 
 
 def load(path: Path | str) -> Inventory:
@@ -204,7 +208,8 @@ def _build(document: _Document) -> Inventory:
     hosts = [_host(document, name, value, defaults, groups) for name, value in entries.items()]
     found = tuple(host for host in hosts if host is not None)
     _check_jumps(document, found)
-    return Inventory(path=document.path, hosts=found)
+    read = tuple(host for host in found if not host.bastion)
+    return Inventory(path=document.path, hosts=read, bastions=tuple(host for host in found if host.bastion))
 
 
 def _mapping(document: _Document, value: Any, place: tuple[str, ...]) -> dict[str, Any]:  # noqa: ANN401

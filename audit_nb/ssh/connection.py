@@ -1,0 +1,302 @@
+"""The connection itself: sockets, bastions, handshake, sessions and commands."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import paramiko
+
+from audit_nb.inventory import Host, Inventory
+from audit_nb.ssh import hostkeys
+from audit_nb.ssh.identity import check_host_key, order_host_keys
+from audit_nb.ssh.login import log_in
+from audit_nb.ssh.route import Route, SshError, resolve, words_of
+
+WINDOW = 4 << 20  # bytes under way to us: at 20 ms there and back, 200 MB/s
+MAX_JUMPS = 8
+OUTPUT_LIMIT = 8 << 20
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command on the host said."""
+
+    status: int | None
+    out: bytes
+    err: bytes
+
+    @property
+    def words(self) -> str:
+        """Standard error (or output) in one line, with the exit status."""
+        text = " ".join((self.err or self.out).decode(errors="replace").split())[:300]
+        return f"{text or 'it said nothing'} (exit status {self.status})"
+
+
+@dataclass
+class Connection:
+    """A verified and authenticated connection; close it, or use it as a context manager."""
+
+    host: Host
+    route: Route
+    transport: paramiko.Transport
+    host_key: str
+    login: str
+    local_address: str | None
+    local_port: int | None
+    wire: "_Wire"
+    _below: "Connection | None" = field(default=None, repr=False)
+
+    def __enter__(self) -> "Connection":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close this connection and the bastions beneath it."""
+        self.transport.close()
+        if self._below is not None:
+            self._below.close()
+
+    def channel(self) -> paramiko.Channel:
+        """A new session on the host, with the host's time limit on each read and write."""
+        with self.failures("open a session"):
+            channel = self.transport.open_session(timeout=self.host.timeout_s)
+            channel.settimeout(self.host.timeout_s)
+            return channel
+
+    def run(self, command: str, *, limit: int = OUTPUT_LIMIT) -> Ran:
+        """Run one command of ours; at most `limit` bytes of its output and the host's time limit altogether."""
+        deadline = time.monotonic() + self.host.timeout_s
+        with self.channel() as channel, self.failures(f"run {command.split()[0]}"):
+            channel.exec_command(command)
+            channel.shutdown_write()
+            out = _drain(channel.recv, limit, deadline)
+            err = _drain(channel.recv_stderr, 65536, deadline)
+            channel.status_event.wait(max(0.0, deadline - time.monotonic()))
+            status = channel.exit_status if channel.status_event.is_set() and channel.exit_status >= 0 else None
+            return Ran(status, out, err)
+
+    @contextlib.contextmanager
+    def failures(self, doing: str) -> Iterator[None]:
+        """Turn what paramiko raises while `doing` something into an SshError."""
+        try:
+            yield
+        except TimeoutError as fault:
+            raise SshError(
+                f"{self.host.name}: no answer from {self.route.place} for {self.host.timeout_s:g} s while we wanted to "
+                f"{doing}; the next run goes on from what has been fetched",
+                step="read",
+                may_pass=True,
+            ) from fault
+        except (paramiko.SSHException, EOFError, ConnectionError) as fault:
+            raise SshError(
+                f"{self.host.name}: the connection to {self.route.place} broke while we wanted to {doing} "
+                f"({words_of(fault)}); the next run goes on from what has been fetched",
+                step="read",
+                may_pass=True,
+            ) from fault
+
+
+def connect(host: Host, inventory: Inventory | None = None) -> Connection:
+    """Connect to `host`, through its bastions, check its key and log in; raises SshError.
+
+    The bastions are looked up in `inventory` by name first.
+    """
+    return _connect(host, inventory, below=None, depth=0)
+
+
+def _connect(host: Host, inventory: Inventory | None, *, below: Connection | None, depth: int) -> Connection:
+    route = resolve(host)
+    try:
+        if below is None and route.jump:
+            below = _through(host, route, inventory, depth)
+        return _enter(host, route, below)
+    except BaseException:
+        if below is not None:
+            below.close()
+        raise
+
+
+def _enter(host: Host, route: Route, below: Connection | None) -> Connection:
+    refused: list[str] = []
+    while True:
+        wire = _Wire(_socket(host, route, below))
+        local = _local_address(wire)
+        transport = paramiko.Transport(wire, default_window_size=WINDOW)
+        try:
+            known = order_host_keys(transport, host, route, refused)
+            _handshake(transport, host, route)
+            again = check_host_key(transport, host, route, known, refused)
+            if again:
+                transport.close()
+                continue
+            login = log_in(transport, host, route)
+        except BaseException:
+            transport.close()
+            raise
+        transport.set_keepalive(15)
+        key = hostkeys.fingerprint(transport.get_remote_server_key().asbytes())
+        return Connection(host, route, transport, key, login, *local, wire, below)
+
+
+def server_key(host: Host, inventory: Inventory | None = None) -> tuple[Route, str, bytes]:
+    """The key that `host` shows now, unverified: where it was asked, the key's kind and its bytes. For `trust`."""
+    route = resolve(host)
+    below = _through(host, route, inventory, 0) if route.jump else None
+    try:
+        transport = paramiko.Transport(_Wire(_socket(host, route, below)))
+        try:
+            _handshake(transport, host, route)
+            key = transport.get_remote_server_key()
+            return route, key.get_name(), key.asbytes()
+        finally:
+            transport.close()
+    finally:
+        if below is not None:
+            below.close()
+
+
+def _through(host: Host, route: Route, inventory: Inventory | None, depth: int) -> Connection:
+    """The connection to the last bastion before `host`."""
+    if depth >= MAX_JUMPS:
+        raise SshError(f"{host.name}: more than {MAX_JUMPS} bastions, one behind another", step="reach")
+    below: Connection | None = None
+    for hop in (route.jump or "").split(","):
+        below = _connect(_bastion(host, hop, inventory), inventory, below=below, depth=depth + 1)
+    if below is None:
+        raise SshError(f"{host.name}: proxy_jump names no bastion", step="reach")
+    return below
+
+
+def _bastion(host: Host, hop: str, inventory: Inventory | None) -> Host:
+    """The host of the inventory that a hop names, else one made of `[user@]address[:port]`.
+
+    The latter has the key file and known_hosts of the host behind it, never its password.
+    """
+    for known in (*inventory.hosts, *inventory.bastions) if inventory else ():
+        if known.name == hop:
+            return known
+    user, _, place = hop.removeprefix("ssh://").rpartition("@")
+    address, port = place, ""
+    if place.startswith("["):
+        address, _, port = place[1:].partition("]")
+        port = port.removeprefix(":")
+    elif place.count(":") == 1:
+        address, port = place.split(":")
+    if not address or (port and not (port.isdigit() and 0 < int(port) < 65536)):
+        raise SshError(f"{host.name}: the bastion {hop!r} is not [user@]host[:port]", step="reach")
+    return host.model_copy(
+        update={
+            "name": address,
+            "address": address,
+            "port": int(port) if port else None,
+            "user": user or None,
+            "proxy_jump": None,
+            "password_variable": None,
+            "host_key": None,
+        }
+    )
+
+
+def _socket(host: Host, route: Route, below: Connection | None) -> Any:  # noqa: ANN401 - anything like a socket
+    if below is not None:
+        with below.failures(f"reach {route.place} from there"):
+            try:
+                return below.transport.open_channel(
+                    "direct-tcpip", (route.address, route.port), ("127.0.0.1", 0), timeout=host.timeout_s
+                )
+            except paramiko.ChannelException as fault:
+                raise SshError(
+                    f"{host.name}: the bastion {below.host.name} cannot reach {route.place} ({fault.text}); "
+                    "check address, port and AllowTcpForwarding there",
+                    step="reach",
+                    may_pass=True,
+                ) from fault
+    if route.proxy_command:
+        words = {"%h": route.address, "%p": str(route.port), "%r": route.user, "%n": host.name, "%%": "%"}
+        command = route.proxy_command
+        for token, word in words.items():
+            command = command.replace(token, word)
+        return paramiko.ProxyCommand(command)
+    return _dial(host, route)
+
+
+def _dial(host: Host, route: Route) -> socket.socket:
+    try:
+        return socket.create_connection((route.address, route.port), timeout=host.timeout_s)
+    except socket.gaierror as fault:
+        sentence = f"the name {route.address} is not known ({fault.strerror}); check the address in the inventory"
+    except ConnectionRefusedError:
+        sentence = f"{route.place} refuses connections; check that sshd runs there and that the port is right"
+    except TimeoutError:
+        sentence = (
+            f"{route.place} did not answer within {host.timeout_s:g} s; check that it is up and not behind a firewall"
+        )
+    except (OSError, UnicodeError) as fault:
+        sentence = f"{route.place} cannot be reached ({words_of(fault)}); check address and network"
+    raise SshError(f"{host.name}: {sentence}", step="reach", may_pass=True)
+
+
+def _handshake(transport: paramiko.Transport, host: Host, route: Route) -> None:
+    transport.banner_timeout = transport.handshake_timeout = host.timeout_s
+    transport.auth_timeout = transport.channel_timeout = host.timeout_s
+    try:
+        transport.start_client(timeout=host.timeout_s)
+        transport.get_remote_server_key()
+    except paramiko.ssh_exception.IncompatiblePeer as fault:
+        raise SshError(
+            f"{host.name}: {route.place} and we share no safe algorithm ({words_of(fault)}); servers that know only "
+            "SHA-1 or DSA need an update of their OpenSSH",
+            step="reach",
+        ) from fault
+    except (paramiko.SSHException, EOFError, OSError) as fault:
+        raise SshError(
+            f"{host.name}: {route.place} took the connection but did not speak SSH within {host.timeout_s:g} s "
+            f"({words_of(fault)}); check that the port is sshd's and that the host is not overloaded",
+            step="reach",
+            may_pass=True,
+        ) from fault
+
+
+class _Wire:
+    """A socket that counts the bytes it carries."""
+
+    def __init__(self, sock: Any) -> None:  # noqa: ANN401 - a socket, a channel or a ProxyCommand
+        self._sock = sock
+        self.received = 0
+        self.sent = 0
+
+    def recv(self, size: int) -> bytes:
+        data: bytes = self._sock.recv(size)
+        self.received += len(data)
+        return data
+
+    def send(self, data: bytes) -> int:
+        count: int = self._sock.send(data)
+        self.sent += count
+        return count
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the socket has
+        return getattr(self._sock, name)
+
+
+def _local_address(wire: _Wire) -> tuple[str | None, int | None]:
+    try:
+        name = wire.getsockname()
+        return str(name[0]), int(name[1])
+    except (AttributeError, OSError, IndexError, TypeError, ValueError):
+        return None, None
+
+
+def _drain(receive: Callable[[int], bytes], limit: int, deadline: float) -> bytes:
+    pieces, size = [], 0
+    while size < limit and (piece := receive(min(1 << 18, limit - size))):
+        pieces.append(piece)
+        size += len(piece)
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return b"".join(pieces)

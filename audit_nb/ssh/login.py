@@ -1,0 +1,170 @@
+"""May we enter: agent, key with passphrase or certificate, password, keyboard-interactive."""
+
+import getpass
+import logging
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import paramiko
+
+from audit_nb import credentials
+from audit_nb.errors import AuditNbError
+from audit_nb.inventory import Host
+from audit_nb.ssh import hostkeys
+from audit_nb.ssh.route import Route, SshError, words_of
+
+log = logging.getLogger(__name__)
+
+MAX_AGENT_KEYS = 5  # sshd hangs up after MaxAuthTries (6)
+
+
+def log_in(transport: paramiko.Transport, host: Host, route: Route) -> str:
+    """Log in by the means the inventory names, else as ssh would; returns how: a key's fingerprint or `password`."""
+    tried: list[str] = []
+    allowed: list[str] = []
+    for label, means, attempt in _means(host, route):
+        if means in tried:
+            continue
+        tried.append(means)
+        try:
+            rest = attempt(transport)
+            if not rest:
+                return label
+            _second_factor(transport, host, route, rest)
+            return f"{label}, then {' or '.join(rest)}"
+        except paramiko.BadAuthenticationType as fault:
+            allowed = list(fault.allowed_types)
+        except paramiko.AuthenticationException as fault:
+            log.debug("%s: %s was refused: %s", host.name, means, fault)
+        except (paramiko.SSHException, EOFError, OSError) as fault:
+            raise SshError(
+                f"{host.name}: {route.place} hung up during the login of {route.user} by {means} ({words_of(fault)}); "
+                "check MaxAuthTries and AllowUsers there, or name one key_file",
+                step="login",
+            ) from fault
+        if not transport.is_active():
+            break
+    raise SshError(
+        f"{host.name}: {route.place} refused the login of {route.user} by {', '.join(tried) or 'any means we have'}"
+        f"{f' (it allows {chr(44).join(allowed)})' if allowed else ''}; {_remedy(host, tried)}",
+        step="login",
+    )
+
+
+def _remedy(host: Host, tried: list[str]) -> str:
+    if any("password" in means for means in tried):
+        return f"check user and the password in {host.password_variable}"
+    if not tried:
+        return "name a key_file or a password_variable in the inventory, or start an agent"
+    return "check user, and that the public key stands in ~/.ssh/authorized_keys there"
+
+
+Attempt = Callable[[paramiko.Transport], list[str]]
+
+
+def _means(host: Host, route: Route) -> Iterator[tuple[str, str, Attempt]]:
+    """(what to record, what to tell, how to try) for each way to log in, in order.
+
+    Where the inventory names a key or a password, nothing else is tried: each refused key counts towards the number
+    after which sshd hangs up.
+    """
+    password_only = host.password_variable is not None and host.key_file is None
+    if not password_only:
+        yield from _key_means(host, route)
+    if host.password_variable is not None:
+        name = host.password_variable
+        try:
+            password = credentials.secret(name)
+        except AuditNbError as fault:
+            raise SshError(f"{host.name}: {fault}", step="login") from fault
+        yield (
+            "password",
+            f"password (from {name})",
+            lambda t: list(t.auth_password(route.user, password, fallback=False)),
+        )
+        yield (
+            "keyboard-interactive",
+            f"keyboard-interactive password (from {name})",
+            lambda t: list(t.auth_interactive(route.user, _answers(password))),
+        )
+
+
+def _key_means(host: Host, route: Route) -> Iterator[tuple[str, str, Attempt]]:
+    agent_keys = list(paramiko.Agent().get_keys()) if os.environ.get("SSH_AUTH_SOCK") else []
+    if host.key_file is None and route.agent:
+        for key in agent_keys[:MAX_AGENT_KEYS]:
+            yield _key_attempt(key, f"the agent's key {key.comment or key.get_name()}", route)
+    for path in route.key_files:
+        key, wrong = _load_key(path, host)
+        if key is None and host.key_file is not None:
+            held = _held_by_agent(path, agent_keys)
+            if held is None:
+                raise SshError(f"{host.name}: {wrong}", step="login")
+            key = held
+        if key is not None:
+            yield _key_attempt(key, f"key {path}", route)
+
+
+def _key_attempt(key: paramiko.PKey, words: str, route: Route) -> tuple[str, str, Attempt]:
+    print_ = hostkeys.fingerprint(key.asbytes())
+    return print_, f"{words} ({print_})", lambda t: list(t.auth_publickey(route.user, key))
+
+
+def _load_key(path: Path, host: Host) -> tuple[paramiko.PKey | None, str]:
+    """The private key in a file with its certificate if there is one; else None and what is wrong."""
+    passphrase = None
+    if host.passphrase_variable and host.key_file is not None:
+        try:
+            passphrase = credentials.secret(host.passphrase_variable)
+        except AuditNbError as fault:
+            return None, f"the key {path} has a passphrase, and {fault}"
+    try:
+        return paramiko.PKey.from_path(path, passphrase.encode() if passphrase else None), ""
+    except FileNotFoundError:
+        return None, f"the key file {path} does not exist; check key_file in the inventory"
+    except PermissionError:
+        return None, f"the key file {path} may not be read by {getpass.getuser()}; check its owner and mode"
+    except Exception as fault:  # noqa: BLE001 - cryptography raises TypeError, ValueError and classes of its own
+        encrypted = "password" in str(fault).lower() or isinstance(fault, paramiko.PasswordRequiredException)
+        if encrypted and not passphrase:
+            return None, (
+                f"the key {path} has a passphrase: name the variable that holds it by passphrase_variable, or add the "
+                "key to an agent (`ssh-add`)"
+            )
+        if passphrase:
+            return None, f"the key {path} does not open with the passphrase in {host.passphrase_variable}"
+        return None, f"the key {path} cannot be used ({type(fault).__name__}: {words_of(fault)})"
+
+
+def _held_by_agent(path: Path, agent_keys: list[Any]) -> paramiko.PKey | None:
+    """The agent's key that belongs to the public half beside a private key that we cannot open."""
+    try:
+        words = path.with_name(path.name.removesuffix(".pub") + ".pub").read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return next((key for key in agent_keys if len(words) > 1 and key.get_base64() == words[1]), None)
+
+
+def _second_factor(transport: paramiko.Transport, host: Host, route: Route, rest: list[str]) -> None:
+    """A server may want a password after the key."""
+    if host.password_variable is None or not {"password", "keyboard-interactive"} & set(rest):
+        raise SshError(
+            f"{host.name}: {route.place} took the key of {route.user} and wants {' or '.join(rest)} besides; name the "
+            "password's variable by password_variable",
+            step="login",
+        )
+    try:
+        password = credentials.secret(host.password_variable)
+    except AuditNbError as fault:
+        raise SshError(f"{host.name}: {fault}", step="login") from fault
+    if "password" in rest:
+        transport.auth_password(route.user, password, fallback=False)
+    else:
+        transport.auth_interactive(route.user, _answers(password))
+
+
+def _answers(password: str) -> Callable[[str, str, list[tuple[str, bool]]], list[str]]:
+    """Answer with the password where the server hides what is typed, with nothing where it would show it."""
+    return lambda _title, _instructions, prompts: ["" if shown else password for _prompt, shown in prompts]
