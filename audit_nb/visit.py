@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from audit_nb import disk, files, lineage
+from audit_nb import disk, facts, files, lineage
 from audit_nb.archive import Archive, Digest, EvidenceError, Lineage
 from audit_nb.compressed import Unreadable, compression
 from audit_nb.errors import AuditNbError
@@ -69,7 +69,9 @@ class Visit:
         with Sftp(connection) as sftp:
             for _ in range(ROUNDS):
                 if not self._round(sftp):
-                    return
+                    break
+            if self.host.facts:
+                facts.refresh(self.archive, self.host, connection, sftp)
 
     def hang_up(self) -> None:
         """Close the connection under whoever works with it."""
