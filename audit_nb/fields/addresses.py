@@ -29,12 +29,12 @@ class Socket:
     path: str | None = None
 
 
-def decode_socket(hex_text: str, little_endian: bool) -> Socket:
-    """The socket address of a `saddr=`; `little_endian` is the host's byte order, by `arch=`."""
+def decode_socket(hex_text: str, little_endian: bool) -> Socket | None:
+    """The socket address of a `saddr=`; `little_endian` is the host's byte order, by `arch=`. None: it is no hex."""
     raw = hex_text.encode("ascii", "replace")
     data = bytes.fromhex(hex_text) if is_hex(raw) else b""
     if len(data) < 2:
-        return Socket("unknown")
+        return None
     order = _order(data, little_endian)
     number = int.from_bytes(data[:2], order)
     family = _families().get(number, f"unknown({number})")
@@ -111,7 +111,7 @@ DECODERS: dict[str, Callable[[bytes, str], Socket]] = {
 
 def show_socket(address: Socket) -> str:
     """A socket address as `ausearch -i` writes it: `{ saddr_fam=inet laddr=10.0.0.1 lport=22 }`."""
-    family, short = address.family, f"{{ saddr_fam={address.family} sockaddr len too short }}"
+    family = address.family
     if family.startswith("unknown("):
         return f"unknown-family{family[7:]}"
     if family == "local":
@@ -120,7 +120,7 @@ def show_socket(address: Socket) -> str:
     if family not in DECODERS:
         return f"{{ saddr_fam={family} (unsupported) }}"
     if address.address is None:
-        return short
+        return f"{{ saddr_fam={family} sockaddr{'6' if family == 'inet6' else ''} len too short }}"
     words = {
         "netlink": f"nlnk-fam=16 nlnk-pid={address.address}",
         "vsock": f"cid={address.address} port={address.port}",

@@ -75,10 +75,15 @@ def _named(name: str, unknown: str, bits: int = INT) -> Callable[[int, Call], st
     """A number of a set of constants, or ausearch's words for one that has no name."""
 
     def show(value: int, call: Call) -> str | None:
-        number = value & bits
-        return tables.constants(name, call.machine).get(number, unknown.format(number=number))
+        known = tables.constants(name, call.machine).get(value & bits)
+        return known or unknown.format(value=value, signed=_signed(value))
 
     return show
+
+
+def _signed(value: int) -> int:
+    """The number as a C int."""
+    return (value & INT ^ 0x80000000) - 0x80000000
 
 
 def _flags(name: str) -> Callable[[int, Call], str | None]:
@@ -98,7 +103,7 @@ def _socket_level(value: int, call: Call) -> str | None:
     if level == _sol_socket(call):
         return "SOL_SOCKET"
     names = {**tables.constants("socket_level"), **tables.constants("protocol")}
-    return names.get(level, f"unknown-sockopt-level(0x{level:x})")
+    return names.get(level, f"unknown-sockopt-level(0x{value:x})")
 
 
 def _sol_socket(call: Call) -> int:
@@ -118,19 +123,19 @@ def _socket_option(value: int, call: Call) -> str | None:
     number = value & INT
     # iptables uses one number to set a table and another to read it: which, the call tells.
     read = tables.constants(f"{name}_read") if call.syscall == "getsockopt" else {}
-    return read.get(number) or tables.constants(name, call.machine).get(number, f"unknown-{word}-name(0x{number:x})")
+    return read.get(number) or tables.constants(name, call.machine).get(number, f"unknown-{word}-name(0x{value:x})")
 
 
 def _socket_protocol(value: int, call: Call) -> str | None:
     family = tables.constants("family").get((call.a0 or 0) & INT)
     name = {"netlink": "netlink"}.get(family or "", "protocol")
-    return tables.constants(name).get(value & INT, f"unknown-proto({value & INT:x})")
+    return tables.constants(name).get(value & INT, f"unknown-proto({value:x})")
 
 
 def _sched(value: int, call: Call) -> str | None:
     name = tables.constants("sched").get(value & 0xF)
     if name is None:
-        return f"unknown-scheduler-policy(0x{value & INT:x})"
+        return f"unknown-scheduler-policy(0x{value:x})"
     return f"{name}|SCHED_RESET_ON_FORK" if value & 0x40000000 else name
 
 
@@ -165,22 +170,22 @@ SHOWN: dict[str, Callable[[int, Call], str | None]] = {
     "access_flag": _flags("access_flag"),
     "path_flag": _flags("path_flag"),
     "access_mode": _access,
-    "signal": lambda value, call: show_signal(value & INT, call.machine, f"0x{value & INT:x}"),
-    "personality": lambda value, call: flags.show_personality(value & INT) or f"unknown-personality(0x{value & INT:x})",
-    "clock": _named("clock", "unknown-clk_id(0x{number:x})"),
-    "ptrace": _named("ptrace", "unknown-ptrace(0x{number:x})"),
-    "prctl": _named("prctl", "unknown-prctl-option(0x{number:x})"),
-    "rlimit": _named("rlimit", "unknown-rlimit(0x{number:x})"),
-    "family": _named("family", "unknown-family(0x{number:x})"),
-    "socketcall": _named("socketcall", "unknown-socketcall({number:x})"),
-    "bpf": _named("bpf", "unknown-bpf-cmd({number:x})"),
-    "fcntl": _named("fcntl", "unknown-fcntl-command({number})"),
-    "fsconfig": _named("fsconfig", "unknown-fsconfig-cmd({number})"),
-    "epoll_ctl": _named("epoll_ctl", "unknown-epoll_ctl-operation({number})"),
-    "socket_type": _named("socket_type", "unknown-type({number:x})", 0xFF),
-    "seek": _named("seek", "unknown-whence({number:x})", 0xFF),
-    "ioctl": _named("ioctl", "0x{number:x}"),
-    "capability": lambda value, call: show_capability(value & INT) or f"unknown-capability(0x{value & INT:x})",
+    "signal": lambda value, call: show_signal(value & INT, call.machine, f"0x{value:x}"),
+    "personality": lambda value, call: flags.show_personality(value & INT) or f"unknown-personality(0x{value:x})",
+    "clock": _named("clock", "unknown-clk_id(0x{value:x})"),
+    "ptrace": _named("ptrace", "unknown-ptrace(0x{value:x})"),
+    "prctl": _named("prctl", "unknown-prctl-option(0x{value:x})"),
+    "rlimit": _named("rlimit", "unknown-rlimit(0x{value:x})"),
+    "family": _named("family", "unknown-family(0x{value:x})"),
+    "socketcall": _named("socketcall", "unknown-socketcall({value:x})"),
+    "bpf": _named("bpf", "unknown-bpf-cmd({value:x})"),
+    "fcntl": _named("fcntl", "unknown-fcntl-command({signed})"),
+    "fsconfig": _named("fsconfig", "unknown-fsconfig-operation({signed})"),
+    "epoll_ctl": _named("epoll_ctl", "unknown-epoll_ctl-operation({signed})"),
+    "socket_type": _named("socket_type", "unknown-type({value:x})", 0xFF),
+    "seek": _named("seek", "unknown-whence({value:x})", 0xFF),
+    "ioctl": lambda value, call: tables.constants("ioctl", call.machine).get(value & INT, f"0x{value & INT:x}"),
+    "capability": lambda value, call: show_capability(value & INT) or f"unknown-capability(0x{value:x})",
     "sched": _sched,
     "socket_level": _socket_level,
     "socket_option": _socket_option,

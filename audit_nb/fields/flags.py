@@ -68,9 +68,7 @@ def show_permission(bits: int) -> str:
 
 def show_personality(bits: int) -> str | None:
     """A personality: its low byte says whose, one bit forbids random addresses."""
-    names = tables.constants("personality")
-    low = bits & 0xFF
-    name = names.get(low) or next((word for value, word in names.items() if value & 0xFF == low), None)
+    name = tables.constants("personality").get(bits & 0xFF)
     return f"{name}|~ADDR_NO_RANDOMIZE" if name and bits & 0x0040000 else name
 
 

@@ -23,15 +23,15 @@ class Context:
     """What a value needs of its record to be interpreted.
 
     `arch` (the word as written), `syscall_nr`, `a0` and `a1` are those of the event's SYSCALL; a SECCOMP record has its
-    own. `family` is the number of a NETFILTER_PKT's `family=`. `ids` are the users and groups of the host that wrote
-    the record, `enriched` the names of the record's enriched half by lower-case key, already decoded.
+    own. `beside` holds the record's other fields as text: a few values depend on one. `ids` are the users and groups of
+    the host that wrote the record, `enriched` the names of its enriched half by lower-case key, already decoded.
     """
 
     arch: str | None = None
     syscall_nr: int | None = None
     a0: int | None = None
     a1: int | None = None
-    family: int | None = None
+    beside: Mapping[str, str] = field(default_factory=dict)
     ids: IdMap = field(default_factory=IdMap)
     enriched: Mapping[str, str] = field(default_factory=dict)
 
@@ -106,7 +106,7 @@ def own_context(record_type: str, fields: Sequence[Field], context: Context) -> 
     found = {
         "arch": own.get("arch"),
         "syscall_nr": _number(own.get("syscall", own.get("uring_op", "")), 10),
-        "family": _number(own.get("family", ""), 10),
+        "beside": own,
     }
     if record_type == "SYSCALL":
         found |= {"a0": _number(own.get("a0", ""), 16), "a1": _number(own.get("a1", ""), 16)}
@@ -166,7 +166,7 @@ def _argument(text: str, key: str, context: Context) -> str | None:
 
 
 def _hook(number: int, text: str, context: Context) -> str | None:
-    name = "arp_hook" if context.family == 3 else "inet_hook"
+    name = "arp_hook" if context.beside.get("family") == "3" else "inet_hook"
     return tables.constants(name).get(number, f"unknown-hook({text})")
 
 
@@ -184,6 +184,11 @@ def _oflag(text: str, key: str, context: Context) -> str | None:
 
 def _result(text: str, key: str, context: Context) -> str | None:
     return tables.constants("result").get(int(text)) if text in ("0", "1") else None
+
+
+def _socket(text: str, key: str, context: Context) -> str | None:
+    address = decode_socket(text, machines.is_little_endian(context.arch))
+    return show_socket(address) if address else f"malformed-host({text})"
 
 
 def _capability(number: int, text: str, context: Context) -> str | None:
@@ -208,11 +213,12 @@ SHOWN: dict[str, Callable[[str, str, Context], str | None]] = {
     "exit": _from(10, _exit),
     "errno": _from(10, _errno),
     "argument": _argument,
+    "hex": _from(16, lambda number, text, context: f"0x{number:x}"),
     "result": _result,
     "permission": _from(10, lambda number, text, context: flags.show_permission(number)),
     "mode": _from(8, lambda number, text, context: modes.show_mode(number)),
     "mode_short": _from(8, lambda number, text, context: modes.show_permissions(number)),
-    "socket": lambda text, key, context: show_socket(decode_socket(text, machines.is_little_endian(context.arch))),
+    "socket": _socket,
     "signal": _from(10, lambda number, text, context: show_signal(number, machines.table_of(context.arch), text)),
     "seccomp": _from(16, _seccomp),
     "personality": _from(
@@ -237,6 +243,6 @@ SHOWN: dict[str, Callable[[str, str, Context], str | None]] = {
     "fanotify": _named("fanotify", "unknown"),
     "trust": _named("trust", "unknown"),
     "fan_type": _named("fan_type", "unknown"),
-    "fan_info": _from(16, lambda number, text, context: str(number)),
+    "fan_info": _from(16, lambda number, text, context: str(number) if context.beside.get("fan_type") == "1" else None),
     "hook": _from(16, _hook),
 }

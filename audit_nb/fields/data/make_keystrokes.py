@@ -14,9 +14,9 @@ from pathlib import Path
 from make_tables import HERE, source
 
 COMMON = ("linux", "xterm", "xterm-256color", "screen", "tmux", "rxvt", "vt220")
-# Families of terminals and emulators that are still in use, and the oldest one whose sequences they all understand.
+# Families of terminals and emulators that are still in use; VT52, whose sequences are ESC and a letter, is not.
 FAMILIES = (
-    r"(linux|xterm|screen|tmux|rxvt|putty|konsole|gnome|vte|kitty|alacritty|foot|st|mintty|cygwin|sun|vt\d+)(-.*)?"
+    r"(linux|xterm|screen|tmux|rxvt|putty|konsole|gnome|vte|kitty|alacritty|foot|st|mintty|cygwin|sun|vt\d{3})(-.*)?"
 )
 NAMES = {
     "kcuu1": "up", "kcud1": "down", "kcub1": "left", "kcuf1": "right", "khome": "home", "kend": "end",
@@ -50,7 +50,7 @@ def keys(folder: Path, terminal: str) -> dict[bytes, str]:
         sequence = re.sub(r"\^(.)", lambda control: chr(ord(control[1]) & 0x1F), text).replace("\\E", "\x1b")
         sequence = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), sequence)
         sequence = sequence.replace("\\,", ",").replace("\\^", "^").replace("\\r", "\r").replace("\\\\", "\\")
-        if name != capability and len(sequence) > 1 and sequence[0] in "\x1b\x8f\x9b":
+        if name != capability and re.match(r"[\x1b\x8f\x9b][^\x00-\x1f]", sequence):
             found[sequence.encode("latin-1", "replace")] = name
     return found
 

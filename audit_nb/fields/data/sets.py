@@ -50,8 +50,18 @@ NOT_PACKET = without(
     "PACKET_HOST", "PACKET_BROADCAST", "PACKET_MULTICAST", "PACKET_OTHERHOST", "PACKET_OUTGOING", "PACKET_LOOPBACK",
     "PACKET_USER", "PACKET_KERNEL", "PACKET_FASTROUTE", "PACKET_FANOUT_*", "PACKET_MR_*",
 )  # fmt: skip
+NOT_NETLINK = without(
+    "NETLINK_UNUSED", "NETLINK_ADD_*", "NETLINK_DROP_*", "NETLINK_PKTINFO", "NETLINK_BROADCAST_ERROR",
+    "NETLINK_NO_ENOBUFS", "NETLINK_RX_RING", "NETLINK_TX_RING", "NETLINK_LISTEN_*", "NETLINK_LIST_*", "NETLINK_CAP_ACK",
+    "NETLINK_EXT_ACK", "NETLINK_GET_*", "NETLINK_UNCONNECTED", "NETLINK_CONNECTED",
+)  # fmt: skip
 NOT_PTRACE = without(
-    "PTRACE_EVENT*", "PTRACE_O_*", "PTRACE_PEEKSIGINFO_*", "PTRACE_SYSCALL_INFO*", "PTRACE_OLDSETOPTIONS"
+    "PTRACE_EVENT*",
+    "PTRACE_O_*",
+    "PTRACE_PEEKSIGINFO_*",
+    "PTRACE_SYSCALL_INFO*",
+    "PTRACE_OLDSETOPTIONS",
+    "PTRACE_CFI_*",
 )
 NOT_IP6 = without(
     "MCAST_EXCLUDE",
@@ -103,7 +113,7 @@ SETS = (
     Set("udp_option", ("linux/udp.h",), r"UDP_\w+", without("UDP_ENCAP_*", "UDP_V4_FLOW", "UDP_V6_FLOW")),
     Set("packet_option", ("linux/if_packet.h",), r"PACKET_\w+",
         lambda name: name if name == "PACKET_FANOUT_DATA" else NOT_PACKET(name)),
-    Set("netlink", ("linux/netlink.h",), r"NETLINK_[A-Z0-9_]+", without("NETLINK_UNUSED")),
+    Set("netlink", ("linux/netlink.h",), r"NETLINK_[A-Z0-9_]+", NOT_NETLINK),
     Set("fsconfig", ("linux/mount.h",), r"FSCONFIG_\w+"),
     Set("resolve", ("linux/openat2.h",), r"RESOLVE_\w+"),
     Set("access_flag", ("linux/fcntl.h",), r"AT_(SYMLINK_NOFOLLOW|EACCESS|EMPTY_PATH)"),
