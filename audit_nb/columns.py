@@ -149,6 +149,8 @@ def is_encoded(record_type: str, key: str) -> bool:
 
 def read_text(record_type: str, key: str, raw: bytes, *, quoted: bool) -> str:
     """The text of a value."""
+    if key == "cap_fp" and record_type == "PATH":
+        return f"cap_fp={raw.decode('utf-8', 'backslashreplace')}"
     if quoted:
         return raw.decode("utf-8", "backslashreplace")
     if key.isupper():  # the enriched half; auditd quotes a name or, where it has blanks, writes it in hexadecimal
@@ -161,6 +163,8 @@ def read_text(record_type: str, key: str, raw: bytes, *, quoted: bool) -> str:
 def spell(record_type: str, key: str, text: str, *, quoted: bool) -> bytes:
     """The value as auditd would have written it."""
     written = text.encode("utf-8", "surrogatepass")
+    if key == "cap_fp" and record_type == "PATH":
+        return written.removeprefix(b"cap_fp=")
     if quoted or not is_encoded(record_type, key):
         return written
     if key == "proctitle":
@@ -180,6 +184,12 @@ def spell_number(value: int, base: int) -> bytes:
 def spells_back(record_type: str, key: str, text: str, raw: bytes, *, quoted: bool) -> bool:
     """Whether the text alone gives back what was written."""
     return spell(record_type, key, text, quoted=quoted) == raw
+
+
+def is_usual_result(raw: bytes, record_type: str) -> bool:
+    """Whether the word is the one that records of this kind use; aureport takes the others for successes."""
+    daemon = record_type.startswith(("DAEMON_", "USER_", "SERVICE_", "CRED_"))
+    return raw in (b"success", b"failed") if daemon else True
 
 
 def result(raw: bytes) -> int:

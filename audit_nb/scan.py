@@ -1,3 +1,4 @@
+# ruff: noqa: ANN001, ANN201, ANN202 - Numba infers the types of compiled functions; mypy could not check them
 """Finds, in a block of bytes, where every record and field lies. All compiled functions live here.
 
     type=SYSCALL msg=audit(1795400390.052:3220): arch=c000003e syscall=59 … pid=843 auid=1004 … key="exec"
@@ -537,6 +538,7 @@ STRAY, AVC_RESULT, AVC_PERMISSIONS, MESSAGE = 0, 1, 2, 3
 _MSG_KEY, _NULL, _SUCCESS_KEY = _word(b"msg"), _word(b"(null)"), _word(b"success")
 _RES_KEY, _RESULT_KEY, _OP_KEY = _word(b"res"), _word(b"result"), _word(b"op")
 _TTY_KEY, _TERMINAL_KEY = _word(b"tty"), _word(b"terminal")
+_HOSTNAME_KEY, _ADDR_KEY = _word(b"hostname"), _word(b"addr")
 _AVC_WORD, _UNSET, _CAP_F = _word(b"avc:"), _word(b"unset"), _word(b"cap_f")
 _FOR_WORD = _word(b"for")
 # Literal first words of a body, see FORMAT 3.7: `tty pid=…`, `login pid=…`, `user pid=…`, `netlabel: auid=…`, `policy loaded auid=…`
@@ -655,10 +657,10 @@ def _lost_separator(buf, v, end):
 
 @kernel
 def _is_punctuation(buf, start, end):
-    """Whether the word holds no letter, digit or byte of other scripts: `:`, `,`, `(`."""
+    """Whether the word holds no letter, digit, `*` or byte of other scripts: `:`, `,`, `(`."""
     for p in range(start, end):
         c = buf[p]
-        if c >= 128 or _KEY[c] or c < 32:
+        if c >= 128 or _KEY[c] or c < 32 or c == 42:
             return False
     return True
 
@@ -680,6 +682,26 @@ def _bare_end(buf, v, end, extends):
             return t
         t = w
     return t
+
+
+@kernel
+def _may_be_unknown(buf, start, end):
+    """Whether the key is one whose `?` is kept as text: terminals and the other side of a connection are counted by it."""
+    return (
+        _is(buf, start, end, _TTY_KEY)
+        or _is(buf, start, end, _TERMINAL_KEY)
+        or _is(buf, start, end, _HOSTNAME_KEY)
+        or _is(buf, start, end, _ADDR_KEY)
+    )
+
+
+@kernel
+def _is_word(buf, start, end):
+    """Whether the span holds nothing but letters and digits of ASCII."""
+    for p in range(start, end):
+        if not _KEY[buf[p]]:
+            return False
+    return True
 
 
 @kernel
@@ -964,11 +986,15 @@ def cut(
                     if _is(buf, v0, v1, _NULL):
                         keep = True
                     elif v1 - v0 == 1 and buf[v0] == 63:
-                        keep = not (_is(buf, k0, equals, _TTY_KEY) or _is(buf, k0, equals, _TERMINAL_KEY))
-                    elif v1 - v0 <= 8 and (
-                        _is(buf, k0, equals, _RES_KEY)
-                        or _is(buf, k0, equals, _SUCCESS_KEY)
-                        or _is(buf, k0, equals, _RESULT_KEY)
+                        keep = not _may_be_unknown(buf, k0, equals)
+                    elif (
+                        v1 - v0 <= 8
+                        and _is_word(buf, v0, v1)
+                        and (
+                            _is(buf, k0, equals, _RES_KEY)
+                            or _is(buf, k0, equals, _SUCCESS_KEY)
+                            or _is(buf, k0, equals, _RESULT_KEY)
+                        )
                     ):
                         keep = True
                 if keep:

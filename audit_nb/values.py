@@ -111,7 +111,8 @@ class Values:
             self.value[f] = columns.result(self.raw(f))
             if self.value[f] < 0:
                 self.target[f] = -1
-            if not literal[f]:
+            kind = self.slot_names[self.spans.slot[f]][0]
+            if not literal[f] or not columns.is_usual_result(self.raw(f), kind):
                 self.always[f] = 1
 
     def _read_numbers(self) -> None:

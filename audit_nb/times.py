@@ -1,0 +1,114 @@
+"""The words for moments and periods, resolved to UTC: ISO 8601, `-1d`, `yesterday`, `today`, and those of ausearch.
+
+    period("yesterday", "today", "Asia/Seoul")      the whole of yesterday, as a clock in Seoul counts days
+    period("-1d")                                    from 24 hours ago on
+
+A day begins at midnight of the zone that was asked for. Periods are half-open: `since` belongs to them, `until` does not.
+"""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from audit_nb.errors import UsageError
+
+WORDS = "now, recent, this-hour, today, yesterday, this-week, week-ago, this-month, this-year"
+_UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_BACK = re.compile(r"-(\d{1,6})\s*(s|min|m|h|d|w)")
+_CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?")
+
+Moment = datetime | date | str
+
+
+def zone(name: str) -> tzinfo:
+    """The time zone of this name (`UTC`, `Asia/Seoul`). Raises UsageError where there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
+        raise UsageError(
+            f"there is no time zone {name!r}; expected a name like UTC, Asia/Seoul or Europe/Berlin"
+        ) from None
+
+
+def period(
+    since: Moment | None, until: Moment | None = None, timezone: str = "UTC", *, now: datetime | None = None
+) -> tuple[datetime | None, datetime | None]:
+    """Both ends of a period in UTC; an end that is None is open.
+
+    Raises UsageError for a word that is unknown and for a period that ends before it begins.
+    """
+    now = now or datetime.now(UTC)
+    first = None if since is None or since == "" else moment(since, timezone, now=now, name="since")
+    end = None if until is None or until == "" else moment(until, timezone, now=now, name="until")
+    if first is not None and end is not None and end < first:
+        raise UsageError(f"until ({end:%Y-%m-%d %H:%M:%S} UTC) lies before since ({first:%Y-%m-%d %H:%M:%S} UTC)")
+    return first, end
+
+
+def moment(word: Moment, timezone: str = "UTC", *, now: datetime | None = None, name: str = "time") -> datetime:
+    """One moment in UTC. A datetime or text without an offset is a time of the zone; a date is its midnight."""
+    place = zone(timezone)
+    now = (now or datetime.now(UTC)).astimezone(place)
+    if isinstance(word, datetime):
+        return _in_utc(word, place)
+    if isinstance(word, date):
+        return _midnight(word, place)
+    if not isinstance(word, str):
+        raise UsageError(f"{name}: {word!r} is no time; expected text like 2026-11-23, -1d or yesterday")
+    found = _of_word(word.strip(), now, place) or _of_iso(word.strip(), now, place)
+    if found is None:
+        raise UsageError(
+            f"{name}: {word!r} is no time; expected ISO 8601 (2026-11-23, 2026-11-23T06:00+09:00), -90m, -2h, -1d, -1w, or "
+            f"one of {WORDS}"
+        )
+    return found
+
+
+def _of_word(word: str, now: datetime, place: tzinfo) -> datetime | None:
+    today = now.date()
+    days = {  # ausearch's week begins on Sunday
+        "today": today,
+        "yesterday": today - timedelta(days=1),
+        "this-week": today - timedelta(days=(today.weekday() + 1) % 7),
+        "week-ago": today - timedelta(days=7),
+        "this-month": today.replace(day=1),
+        "this-year": today.replace(month=1, day=1),
+    }
+    if word in days:
+        return _midnight(days[word], place)
+    back = _BACK.fullmatch(word)
+    if back:
+        try:
+            return now.astimezone(UTC) - timedelta(**{_UNITS[back[2]]: int(back[1])})
+        except OverflowError:
+            return None
+    if word == "now":
+        return now.astimezone(UTC)
+    if word == "recent":
+        return now.astimezone(UTC) - timedelta(minutes=10)
+    if word == "this-hour":
+        return now.replace(minute=0, second=0, microsecond=0).astimezone(UTC)
+    return None
+
+
+def _of_iso(word: str, now: datetime, place: tzinfo) -> datetime | None:
+    try:
+        if _CLOCK.fullmatch(word):
+            return _in_utc(datetime.combine(now.date(), time.fromisoformat(word.zfill(5))), place)
+        if len(word) <= 10:
+            return _midnight(date.fromisoformat(word), place)
+        return _in_utc(datetime.fromisoformat(word), place)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _midnight(day: date, place: tzinfo) -> datetime:
+    return _in_utc(datetime.combine(day, time()), place)
+
+
+def _in_utc(moment: datetime, place: tzinfo) -> datetime:
+    """The moment in UTC; without an offset it is a time of the zone."""
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=place)).astimezone(UTC)
+    except OverflowError:
+        raise UsageError(f"{moment} lies outside the times that can be told") from None
