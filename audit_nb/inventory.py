@@ -19,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from audit_nb.errors import UsageError
 
 LOG_PATH = "/var/log/audit/audit.log"
+MAX_DEPTH = 20
 SECRET_WORDS = {"password", "passphrase", "key", "private_key", "secret", "token"}
 
 
@@ -147,8 +148,8 @@ class _Document:
         self.lines: dict[tuple[str, ...], int] = {}
         self.tree: Any = None
         try:
-            if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-                self.mistakes.append((1, "", "anchors and aliases (&, *) are not read here; use groups"))
+            if refused := _refused(text):
+                self.mistakes.append((refused[0], "", refused[1]))
                 return
             node = yaml.compose(text, yaml.SafeLoader)
             self.tree = self._plain(node, ()) if node is not None else None
@@ -156,8 +157,6 @@ class _Document:
             mark = getattr(fault, "problem_mark", None)
             problem = getattr(fault, "problem", None) or str(fault)
             self.mistakes.append((mark.line + 1 if mark else 1, "", f"this is not YAML: {problem}"))
-        except RecursionError:
-            self.mistakes.append((1, "", "this is nested too deeply"))
 
     def _plain(self, node: yaml.Node, place: tuple[str, ...]) -> Any:  # noqa: ANN401 - a tree
         self.lines.setdefault(place, node.start_mark.line + 1)
@@ -188,6 +187,18 @@ class _Document:
             ]
             count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
             raise UsageError("\n".join([f"{self.path}: {count}", *lines]))
+
+
+def _refused(text: str) -> tuple[int, str] | None:
+    """The line and the reason where a file uses what could exhaust its reader."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            return event.start_mark.line + 1, "anchors and aliases (&, *) are not read here; use groups"
+        if depth > MAX_DEPTH:
+            return event.start_mark.line + 1, "this is nested too deeply"
+    return None
 
 
 def _build(document: _Document) -> Inventory:

@@ -1,9 +1,14 @@
 """Shared parts of the tests."""
 
+import getpass
 import os
 import shutil
-from collections.abc import Callable
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,3 +54,102 @@ def events_of() -> Callable[..., Any]:
         return ibis.memtable(pa.Table.from_pylist(events, schema=SCHEMA))
 
     return table
+
+
+@pytest.fixture
+def sshd(needs, tmp_path_factory) -> Iterator[Callable[..., "Sshd"]]:
+    """`sshd()` starts a real OpenSSH server of the current user on a loopback port; options are lines of its config."""
+    program, running = needs("sshd"), []
+
+    def start(*options: str) -> Sshd:
+        server = Sshd(program, tmp_path_factory.mktemp("sshd"), options)
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+class Sshd:
+    """A running sshd with a key that may log in, a known_hosts that knows it and a folder of logs to serve."""
+
+    def __init__(self, program: str, folder: Path, options: tuple[str, ...]) -> None:
+        self.folder, self.options, self._program = folder, options, program
+        self.user = getpass.getuser()
+        self.log = folder / "audit" / "audit.log"
+        self.log.parent.mkdir()
+        for name in ("host_key", "login_key"):
+            self.keygen(folder / name)
+        shutil.copy(folder / "login_key.pub", folder / "authorized_keys")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.known_hosts = folder / "known_hosts"
+        self.know(folder / "host_key")
+        self.start()
+
+    def start(self) -> None:
+        """Start it, or start it again on the same port."""
+        if os.geteuid() == 0:
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        config = self.folder / "sshd_config"
+        lines = [
+            *self.options,
+            f"Port {self.port}",
+            "ListenAddress 127.0.0.1",
+            f"HostKey {self.folder / 'host_key'}",
+            f"AuthorizedKeysFile {self.folder / 'authorized_keys'}",
+            f"PidFile {self.folder / 'pid'}",
+            "UsePAM no",
+            "StrictModes no",
+            "PermitRootLogin yes",
+            "LogLevel VERBOSE",
+            "Subsystem sftp internal-sftp",
+        ]
+        config.write_text("\n".join(lines) + "\n")
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self._program, "-D", "-e", "-f", config], stderr=log, stdin=subprocess.DEVNULL
+            )
+        for _ in range(500):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                assert self.process.poll() is None, (self.folder / "log").read_text()
+                time.sleep(0.01)
+        pytest.fail("sshd did not start")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+    def know(self, key: Path) -> None:
+        """Make known_hosts say that the server has `key`."""
+        kind, blob = key.with_name(key.name + ".pub").read_text().split()[:2]
+        self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {kind} {blob}\n")
+
+    def host(self, **options: Any) -> Any:
+        """An inventory's host that reaches this server."""
+        from audit_nb.inventory import Host
+
+        standard = {
+            "name": "web01",
+            "address": "127.0.0.1",
+            "port": self.port,
+            "user": self.user,
+            "key_file": self.folder / "login_key",
+            "known_hosts": self.known_hosts,
+            "log_path": str(self.log),
+            "ssh_config": False,
+            "facts": False,
+            "retries": 0,
+            "timeout_s": 10,
+        }
+        return Host(**{**standard, **options})
+
+    @staticmethod
+    def keygen(path: Path, kind: str = "ed25519", passphrase: str = "") -> None:
+        """Make a key pair with OpenSSH's own tool."""
+        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", path.name, "-f", path], check=True)
