@@ -48,7 +48,7 @@ SOCKET = pa.struct(
     [
         ("family", pa.string()),
         ("address", pa.string()),
-        ("port", pa.int32()),
+        ("port", pa.int64()),
         ("path", pa.string()),
         ("saddr", pa.string()),
     ]
@@ -191,8 +191,10 @@ class _Builder:
     def build(self) -> Parsed:
         self._order()
         self._fill()
+        calls = self._call_columns()
+        shown = self._shown_columns()
         others, unread = self._others()
-        table = self._table(others, unread)
+        table = self._table({"other": others, "unread": unread, **calls, **shown})
         return Parsed(table, self._malformed(), self.spans.accounts, self._counts())
 
     # ------------------------------------------------------------------------------------------------------- the order
@@ -324,20 +326,16 @@ class _Builder:
 
     # ------------------------------------------------------------------------------------------------------- the table
 
-    def _table(self, others: pa.Array, unread: pa.Array) -> pa.Table:
+    def _table(self, made: dict[str, Any]) -> pa.Table:
         n = len(self.first)
-        made: dict[str, Any] = {
+        made |= {
             "host": pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([self.host])),
             "by_collector": pa.array(np.zeros(n, bool)),
-            "other": others,
-            "unread": unread,
             "paths": self._paths(),
         }
         made |= self._header_columns()
         made |= self._number_columns()
         made |= self._text_columns()
-        made |= self._call_columns()
-        made |= self._shown_columns()
         made |= self._record_columns()
         made["socket"] = self._sockets()
         return pa.table([made[name] for name in SCHEMA.names], names=SCHEMA.names)
@@ -379,7 +377,7 @@ class _Builder:
 
     def _number_columns(self) -> dict[str, Any]:
         made: dict[str, Any] = {}
-        for name in columns.NUMBER_COLUMNS:
+        for name in columns.NUMBER_COLUMNS[1:]:  # all but `arch`
             values, null = self._number(name)
             if name == "success":
                 values = values != 0
@@ -417,19 +415,22 @@ class _Builder:
         key = np.stack([word, number, np.minimum(exit_value, 0), self._codes("arch_name"), self._codes("syscall_name")])
         distinct, inverse = _distinct_columns(key)
         made = np.full((len(distinct) + 1, 3), -1, np.int32)
+        lost = np.zeros(len(distinct) + 1, bool)  # where the name does not lead back to the word
         for i, (w, nr, failed, a, c) in enumerate(distinct):
             hexadecimal = f"{w:x}" if w >= 0 else None
             known_arch = arch_names[a] if a >= 0 else fields.arch_name(hexadecimal) if hexadecimal else None
             known_call = call_names[c] if c >= 0 else fields.syscall_name(hexadecimal, nr) if nr >= 0 else None
+            lost[i] = bool(known_arch) and fields.arch_word(known_arch) != hexadecimal
             made[i] = [
                 words.code(text) if text else -1
                 for words, text in (
                     (arch, known_arch or hexadecimal),
                     (call, known_call),
-                    (errno, fields.errno_name(-failed) if failed else None),
+                    (errno, fields.errno_name(-failed, hexadecimal) if failed else None),
                 )
             ]
         codes = made[inverse]
+        self.matrix[MATRIX["arch"], lost[inverse]] = -1
         self.little_endian = np.array([fields.is_little_endian(name) for name in arch.texts] + [True])[codes[:, 0]]
         return {"arch": arch.array(codes[:, 0]), "syscall": call.array(codes[:, 1]), "errno": errno.array(codes[:, 2])}
 
@@ -450,6 +451,7 @@ class _Builder:
         # USER_CMD holds one text; what is split at single blanks can be joined again.
         split = [self.values.argv.code(tuple(text.split(" "))) for text in cmd_texts]
         argv = np.where((self.argv < 0) & (cmd >= 0), np.array([*split, -1], np.int32)[cmd], self.argv)
+        self.matrix[MATRIX["cmd"], (self.argv >= 0) & (cmd >= 0)] = -1  # the column holds the other's arguments
         return {
             "argv": _take_lists(self.values.argv.texts, argv),
             "command": shown.array(command),
@@ -518,8 +520,11 @@ class _Builder:
         distinct, inverse = np.unique(codes[has].astype(np.int64) * 2 + self.little_endian[has], return_inverse=True)
         rows = []
         for one in distinct.tolist():
-            socket = fields.decode_socket(texts[one >> 1], bool(one & 1))
-            rows.append((socket.family, socket.address, socket.port, socket.path, texts[one >> 1]))
+            text = texts[one >> 1]
+            socket = fields.decode_socket(text, bool(one & 1))
+            rows.append(
+                (socket.family, socket.address, socket.port, socket.path, text) if socket else (*_NO_SOCKET, text)
+            )
         at = np.full(len(codes), -1, np.int32)
         at[has] = inverse
         taken = pa.array(at, mask=~has)
@@ -587,11 +592,17 @@ class _Builder:
         )
 
 
+_NO_SOCKET = (None, None, None, None)
 _CALL_NUMBERS = ("arch", "syscall_nr", "exit")
+
+
+_AMBIGUOUS = ("UNKNOWN[1420]", "UNKNOWN[1421]")  # the labels of several LSMs on some kernels, IPE's records on others
 
 
 def type_name(written: str) -> str:
     """The name of a record type: `1112` is USER_LOGIN; a number that nobody has named stays as it is written."""
+    if written in _AMBIGUOUS:
+        return written
     number = written.removeprefix("UNKNOWN[").removesuffix("]")
     if number.isascii() and number.isdecimal() and len(number) < 10:
         return fields.record_type_name(int(number)) or written

@@ -965,6 +965,7 @@ def cut(
                     v1 = p
                     if p < limit and buf[p] != 32:
                         v1 = _bare_end(buf, p, limit, _extends(buf, p))
+                lost = -1
                 if half == 0 and raw_end == stop and not nested:
                     lost = _lost_separator(buf, v0, v1)
                     if lost >= 0:
@@ -982,7 +983,7 @@ def cut(
                         v1 -= 1
                 p = v1
                 keep = False
-                if half == 0:
+                if half == 0 and lost < 0:
                     if _is(buf, v0, v1, _NULL):
                         keep = True
                     elif v1 - v0 == 1 and buf[v0] == 63:

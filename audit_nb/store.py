@@ -168,7 +168,7 @@ def open_events(
     `since` and `until` are datetimes, ISO 8601 or words (`yesterday`, `-1d`), read in `timezone`. Raises UsageError.
     """
     first, end = times.period(since, until, timezone)
-    data_dir = Path(data_dir)
+    data_dir = files.nearest(Path(data_dir))
     paths = []
     for host, index in _indexes(data_dir, hosts):
         for day, entry in sorted(index["days"].items()):
@@ -184,14 +184,14 @@ def open_events(
 
 def open_malformed(data_dir: Path | str, hosts: Iterable[str] | None = None) -> ir.Table:
     """The lines that could not be read: host, segment, offset, length, reason, text."""
-    data_dir = Path(data_dir)
+    data_dir = files.nearest(Path(data_dir))
     found = _indexes(data_dir, hosts)
     return _opened([str(_folder(data_dir, host) / index["malformed"]) for host, index in found], events.MALFORMED)
 
 
 def open_hosts(data_dir: Path | str, hosts: Iterable[str] | None = None) -> ir.Table:
     """One row for each host that was ever tried or imported: its newest attempt, and what is stored of it."""
-    data_dir = Path(data_dir)
+    data_dir = files.nearest(Path(data_dir))
     states = _states(data_dir)
     indexes = dict(_indexes(data_dir, hosts))
     wanted = set(hosts) if hosts is not None else None

@@ -89,7 +89,7 @@ class Values:
         literal = (self.spans.flags & scan.LITERAL) != 0
         self.target[literal & (self.base != 2)] = -1
         self.silent = literal | (self.argument != 0)
-        self.always[(self.target < 0) & ~self.silent] = 1
+        self.always[((self.target < 0) | (self.target == MATRIX["data"])) & ~self.silent] = 1
 
     def _mark_repeated(self) -> None:
         """Two fields of one name in a record: the first one fills the column, and both are kept, in their order."""

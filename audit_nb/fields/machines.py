@@ -63,6 +63,16 @@ def arch_name(word: str) -> str | None:
     return known.name if known else None
 
 
+@cache
+def _words() -> Mapping[str, str]:
+    return {name: word for word, name, _, _ in reversed(list(tables.rows("architectures")))}
+
+
+def arch_word(name: str) -> str | None:
+    """The word that `arch_name` calls so: the way back from `x86_64` to `c000003e`."""
+    return _words().get(name)
+
+
 def is_little_endian(arch: str | None) -> bool:
     """Whether the machine of an `arch=` word or name writes the low byte first; assumed where nothing tells."""
     known = machine(arch)
