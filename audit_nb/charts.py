@@ -86,6 +86,7 @@ def timeline(
     by: str | None = None,
     time: str = "time",
     value: str = "events",
+    unit: str | None = None,
     until: datetime | None = None,
 ) -> Chart:
     """Counts over time, stacked by `by`; `time` holds the beginning of each bucket (UTC).
@@ -93,12 +94,12 @@ def timeline(
     Where there are many buckets they are joined. A last bucket that `until` cuts (the moment up to which we have seen)
     is hatched: it is low because it is not over.
     """
-    return Timeline(frame, by=by, time=time, value=value, until=until)
+    return Timeline(frame, by=by, time=time, value=value, unit=unit or value, until=until)
 
 
-def bars(frame: "pd.DataFrame", *, label: str, value: str, most: int = 10) -> Chart:
-    """The largest `value`s by `label`, and the rest as one bar."""
-    return Bars(frame, label=label, value=value, most=most)
+def bars(frame: "pd.DataFrame", *, label: str, value: str, unit: str | None = None, most: int = 10) -> Chart:
+    """The largest `value`s by `label`, and the rest as one bar; `unit` where the column is called otherwise."""
+    return Bars(frame, label=label, value=value, unit=unit or value, most=most)
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ class Timeline:
     by: str | None
     time: str
     value: str
+    unit: str
     until: datetime | None
 
     def finding(self, look: Look) -> str:
@@ -118,7 +120,7 @@ class Timeline:
         totals = counts.sum(axis=1)
         best = totals.idxmax()
         parts = counts.loc[best].sort_values(ascending=False, kind="stable")
-        values = {"count": _unit(self.value, int(totals[best]), look), "at": _moment(best, step, look)}
+        values = {"count": _unit(self.unit, int(totals[best]), look), "at": _moment(best, step, look)}
         values["step"] = words.say(f"steps.{step}", look.language)
         if self.by is None or len(counts.columns) == 1:
             return words.say("charts.peak", look.language, **values)
@@ -283,6 +285,7 @@ class Bars:
     frame: "pd.DataFrame"
     label: str
     value: str
+    unit: str
     most: int
 
     def finding(self, look: Look) -> str:
@@ -295,7 +298,7 @@ class Bars:
             look.language,
             name=_name(rows.index[0], look),
             count=int(rows.iloc[0]),
-            total=_unit(self.value, total, look),
+            total=_unit(self.unit, total, look),
             share=float(rows.iloc[0] / total) if total else 0.0,
         )
 
@@ -332,7 +335,7 @@ class Bars:
     def _rows(self) -> "pd.Series":
         """The largest values by name, what is left of them last."""
         counts = self.frame.groupby(self.label, dropna=False, observed=True)[self.value].sum()
-        counts = counts.sort_values(ascending=False, kind="stable")
+        counts = counts[counts > 0].sort_values(ascending=False, kind="stable")
         return _gathered(counts.to_frame().T, self.most).iloc[0]
 
 

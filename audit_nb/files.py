@@ -73,3 +73,14 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def nearest(path: Path) -> Path:
+    """A relative folder that is not here: the one of that name in a folder above, else beside the package, else as it is.
+
+    A notebook runs in its own folder or in a scratch folder, and still means the project's `data`.
+    """
+    if path.is_absolute() or path.exists():
+        return path
+    places = (*Path.cwd().parents, Path(__file__).parent.parent)
+    return next((place / path for place in places if (place / path).is_dir()), path)

@@ -31,7 +31,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.figure import Figure
 
-__all__ = ["Seen", "begin", "csv_text", "figure", "headline", "markup", "seen", "sentence", "table"]
+__all__ = [
+    "Reader",
+    "Seen",
+    "begin",
+    "csv_text",
+    "figure",
+    "headline",
+    "markup",
+    "render_table",
+    "seen",
+    "sentence",
+    "table",
+]
 
 OUT = "AUDIT_NB_OUT"
 ROWS = 200  # of a table on a page; the CSV has them all
@@ -88,7 +100,7 @@ def seen(events: "ir.Table") -> Seen:
     global _page
     row = events.agg(n=events.count(), first=events.time.min(), last=events.time.max()).to_pyarrow().to_pylist()[0]
     _page = replace(_page, reader=replace(_page.reader, blind=row["n"] == 0))
-    _paragraph(words.text_of("seen.some" if row["n"] else "seen.none", _page.reader.language), row)
+    _paragraph("seen", words.text_of("seen.some" if row["n"] else "seen.none", _page.reader.language), row)
     return Seen(row["n"], row["first"], row["last"])
 
 
@@ -101,7 +113,7 @@ def sentence(text: str, *, none: str | None = None, **values: object) -> None:
         return
     if none is not None and next(iter(values.values()), None) == 0:
         text = none
-    _paragraph(words.translate(text, _page.reader.language), values)
+    _paragraph("sentence", words.translate(text, _page.reader.language), values)
 
 
 def headline(name: str, label: str, value: int, *, alarm: int | None = None, notice: int | None = None) -> None:
@@ -110,7 +122,7 @@ def headline(name: str, label: str, value: int, *, alarm: int | None = None, not
     Where no event was seen its value is null: nobody knows it.
     """
     reader = _page.reader
-    level = "clean"
+    level = "plain" if alarm is None and notice is None else "clean"
     if notice is not None and value >= notice:
         level = "notice"
     if alarm is not None and value >= alarm:
@@ -156,12 +168,12 @@ def figure(fig: "charts.Chart | Figure", *, name: str, title: str, alt: str | No
     _record(kind="figure", name=name, title=spoken, alt=described, finding=drawn.finding, png=png, csv=csv)
 
 
-def _paragraph(spoken: str, values: Mapping[str, object]) -> None:
+def _paragraph(kind: str, spoken: str, values: Mapping[str, object]) -> None:
     parts = list(words.pieces(spoken, {name: of_sentence(value, _page.reader) for name, value in values.items()}))
     marked = "".join(f"<b>{markup(piece)}</b>" if is_value else html.escape(piece) for piece, is_value in parts)
     plain = words.visible("".join(piece for piece, _ in parts))
     _display(f'<p class="nb-sentence">{marked}</p>', plain)
-    _record(kind="sentence", text=plain)
+    _record(kind=kind, text=plain)
 
 
 def _record(**result: object) -> None:

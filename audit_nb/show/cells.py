@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LETTERS = 400  # of one cell on a page; the CSV has them all
+SHORT = 28  # letters that need not wrap
 
 #: Whole numbers that name a thing: shown without thousands separators.
 IDENTIFIERS = frozenset(
@@ -109,7 +110,7 @@ def _csv_cell(value: object, reader: Reader) -> object:
 
 def render_table(rows: "pa.Table", total: int, title: str, csv_path: str | None, reader: Reader) -> str:
     """A table as HTML with its caption, and under it how many of `total` rows it shows and where the others are."""
-    if rows.num_rows == 0:
+    if rows.num_rows == 0 or reader.blind:
         said = words.say("table.unseen" if reader.blind else "table.nothing", reader.language)
         return f'<p class="nb-nothing"><b>{html.escape(title)}</b>: {html.escape(said)}</p>'
     head = "".join(f'<th scope="col"{_right(field.type)}>{_heading(field, reader)}</th>' for field in rows.schema)
@@ -157,14 +158,17 @@ def _cells(column: "pa.ChunkedArray", name: str, reader: Reader) -> Iterator[str
             local = reader.local(value)
             yield f'<td class="t"><time datetime="{local.isoformat()}">{_moment(local)}</time></td>'
         else:
-            yield f"<td>{_cut(as_text(value), reader)}</td>"
+            yield _text_cell(as_text(value), reader)
 
 
-def _cut(text: str, reader: Reader) -> str:
+def _text_cell(text: str, reader: Reader) -> str:
+    """Short text stands on one line; long text wraps in a column of some width, very long text is cut."""
+    if len(text) <= SHORT:
+        return f'<td class="k">{markup(text)}</td>'
     if len(text) <= LETTERS:
-        return markup(text)
+        return f'<td class="w">{markup(text)}</td>'
     rest = words.say("table.letters", reader.language, n=len(text) - LETTERS)
-    return f'{markup(text[:LETTERS])}… <span class="nb-null">({html.escape(rest)})</span>'
+    return f'<td class="w">{markup(text[:LETTERS])}… <span class="nb-null">({html.escape(rest)})</span></td>'
 
 
 def _figure(value: float, name: str) -> str:

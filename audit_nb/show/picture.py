@@ -77,7 +77,8 @@ def _svg(figure: "Figure") -> bytes:
     drawn = out.getvalue()
     drawn = drawn[drawn.index("<svg") :]  # before it a header and a DOCTYPE with an address that no browser needs
     drawn = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", drawn, flags=re.DOTALL)
-    drawn = re.sub(r"(\d\.\d\d)\d+", r"\1", drawn)  # a hundredth of a point is finer than any screen
+    # A hundredth of a point is finer than any screen; what is below 1 may be a scale and stays whole.
+    drawn = re.sub(r"([1-9]\d*\.\d\d)\d+", r"\1", drawn)
     drawn = re.sub(r"\s+", " ", drawn).replace("> <", "><")
     return drawn.replace("<defs>", f"{_DARK}<defs>", 1).encode("utf-8")
 
