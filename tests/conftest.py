@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -77,6 +78,7 @@ class Sshd:
     def __init__(self, program: str, folder: Path, options: tuple[str, ...]) -> None:
         self.folder, self.options, self._program = folder, options, program
         self.user = getpass.getuser()
+        self.subsystem: str | None = "internal-sftp"
         self.log = folder / "audit" / "audit.log"
         self.log.parent.mkdir()
         for name in ("host_key", "login_key"):
@@ -105,7 +107,7 @@ class Sshd:
             "StrictModes no",
             "PermitRootLogin yes",
             "LogLevel VERBOSE",
-            "Subsystem sftp internal-sftp",
+            *([f"Subsystem sftp {self.subsystem}"] if self.subsystem else []),
         ]
         config.write_text("\n".join(lines) + "\n")
         with (self.folder / "log").open("ab") as log:
@@ -124,6 +126,10 @@ class Sshd:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(10)
+
+    def login_attempts(self) -> int:
+        """How many connections came as far as saying who they are."""
+        return len(set(re.findall(r"(?:publickey|password|none) for .* port (\d+)", (self.folder / "log").read_text())))
 
     def know(self, key: Path) -> None:
         """Make known_hosts say that the server has `key`."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import paramiko
 
 from audit_nb.inventory import Host, Inventory
 from audit_nb.ssh import hostkeys
-from audit_nb.ssh.identity import check_host_key, order_host_keys
+from audit_nb.ssh.identity import check_host_key, order_host_keys, pin_failed
 from audit_nb.ssh.login import log_in
 from audit_nb.ssh.route import Route, SshError, resolve, words_of
 
@@ -126,10 +127,10 @@ def _enter(host: Host, route: Route, below: Connection | None) -> Connection:
     while True:
         wire = _Wire(_socket(host, route, below))
         local = _local_address(wire)
-        transport = paramiko.Transport(wire, default_window_size=WINDOW)
+        transport = _Transport(wire)
         try:
             known = order_host_keys(transport, host, route, refused)
-            _handshake(transport, host, route)
+            _handshake(transport, host, route, refused)
             again = check_host_key(transport, host, route, known, refused)
             if again:
                 transport.close()
@@ -148,9 +149,9 @@ def server_key(host: Host, inventory: Inventory | None = None) -> tuple[Route, s
     route = resolve(host)
     below = _through(host, route, inventory, 0) if route.jump else None
     try:
-        transport = paramiko.Transport(_Wire(_socket(host, route, below)))
+        transport = _Transport(_Wire(_socket(host, route, below)))
         try:
-            _handshake(transport, host, route)
+            _handshake(transport, host, route, [])
             key = transport.get_remote_server_key()
             return route, key.get_name(), key.asbytes()
         finally:
@@ -166,13 +167,18 @@ def _through(host: Host, route: Route, inventory: Inventory | None, depth: int) 
         raise SshError(f"{host.name}: more than {MAX_JUMPS} bastions, one behind another", step="reach")
     below: Connection | None = None
     for hop in (route.jump or "").split(","):
-        below = _connect(_bastion(host, hop, inventory), inventory, below=below, depth=depth + 1)
+        try:
+            below = _connect(bastion(host, hop, inventory), inventory, below=below, depth=depth + 1)
+        except SshError as fault:
+            raise SshError(
+                f"{host.name}: its bastion failed: {fault}", step=fault.step, may_pass=fault.may_pass
+            ) from fault
     if below is None:
         raise SshError(f"{host.name}: proxy_jump names no bastion", step="reach")
     return below
 
 
-def _bastion(host: Host, hop: str, inventory: Inventory | None) -> Host:
+def bastion(host: Host, hop: str, inventory: Inventory | None) -> Host:
     """The host of the inventory that a hop names, else one made of `[user@]address[:port]`.
 
     The latter has the key file and known_hosts of the host behind it, never its password.
@@ -191,7 +197,7 @@ def _bastion(host: Host, hop: str, inventory: Inventory | None) -> Host:
         raise SshError(f"{host.name}: the bastion {hop!r} is not [user@]host[:port]", step="reach")
     return host.model_copy(
         update={
-            "name": address,
+            "name": hop,
             "address": address,
             "port": int(port) if port else None,
             "user": user or None,
@@ -241,13 +247,15 @@ def _dial(host: Host, route: Route) -> socket.socket:
     raise SshError(f"{host.name}: {sentence}", step="reach", may_pass=True)
 
 
-def _handshake(transport: paramiko.Transport, host: Host, route: Route) -> None:
+def _handshake(transport: paramiko.Transport, host: Host, route: Route, refused: list[str]) -> None:
     transport.banner_timeout = transport.handshake_timeout = host.timeout_s
     transport.auth_timeout = transport.channel_timeout = host.timeout_s
     try:
         transport.start_client(timeout=host.timeout_s)
         transport.get_remote_server_key()
     except paramiko.ssh_exception.IncompatiblePeer as fault:
+        if refused:  # the server has no kind of key left
+            raise pin_failed(host, route, refused) from fault
         raise SshError(
             f"{host.name}: {route.place} and we share no safe algorithm ({words_of(fault)}); servers that know only "
             "SHA-1 or DSA need an update of their OpenSSH",
@@ -260,6 +268,34 @@ def _handshake(transport: paramiko.Transport, host: Host, route: Route) -> None:
             step="reach",
             may_pass=True,
         ) from fault
+
+
+class _Transport(paramiko.ServiceRequestingTransport):
+    """Asks for the login service once, as strict servers want it, and waits for the answer with a limit."""
+
+    def __init__(self, wire: "_Wire") -> None:
+        self._userauth = threading.Event()
+        super().__init__(wire, default_window_size=WINDOW)
+
+    def _parse_service_accept(self, message: paramiko.Message) -> None:
+        super()._parse_service_accept(message)
+        self._userauth.set()
+
+    def ensure_session(self) -> None:
+        """As paramiko's own, which would wait for ever and look every tenth of a second only."""
+        if not self.active or not self.initial_kex_done:
+            raise paramiko.SSHException("the connection is closed")
+        if self._userauth.is_set():
+            return
+        request = paramiko.Message()
+        request.add_byte(paramiko.common.cMSG_SERVICE_REQUEST)
+        request.add_string("ssh-userauth")
+        self._send_message(request)
+        deadline = time.monotonic() + self.auth_timeout
+        while not self._userauth.wait(0.1):
+            if not self.is_active() or time.monotonic() > deadline:
+                raise paramiko.SSHException("no answer to the request to log in")
+        self.auth_handler = self.get_auth_handler()
 
 
 class _Wire:

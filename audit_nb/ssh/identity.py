@@ -16,7 +16,7 @@ def order_host_keys(
     options = transport.get_security_options()
     usable = [kind for kind in options.key_types if kind not in refused]
     if not usable:
-        raise _pin_failed(host, route, refused)
+        raise pin_failed(host, route, refused)
     options.key_types = [kind for kind in dict.fromkeys([*kinds, *usable]) if kind in usable]
     return known
 
@@ -63,7 +63,7 @@ def check_host_key(
     )
 
 
-def _pin_failed(host: Host, route: Route, refused: list[str]) -> SshError:
+def pin_failed(host: Host, route: Route, refused: list[str]) -> SshError:
     shown = ", ".join(word for word in refused if " " in word)
     return SshError(
         f"{host.name}: the host key of {route.place} is not the pinned one: it shows {shown}, the inventory says "

@@ -36,20 +36,35 @@ def log_in(transport: paramiko.Transport, host: Host, route: Route) -> str:
             return f"{label}, then {' or '.join(rest)}"
         except paramiko.BadAuthenticationType as fault:
             allowed = list(fault.allowed_types)
-        except paramiko.AuthenticationException as fault:
-            log.debug("%s: %s was refused: %s", host.name, means, fault)
         except (paramiko.SSHException, EOFError, OSError) as fault:
-            raise SshError(
-                f"{host.name}: {route.place} hung up during the login of {route.user} by {means} ({words_of(fault)}); "
-                "check MaxAuthTries and AllowUsers there, or name one key_file",
-                step="login",
-            ) from fault
-        if not transport.is_active():
-            break
+            if "timeout" in str(fault).lower():
+                raise _no_answer(host, route, means) from fault
+            if not isinstance(fault, paramiko.AuthenticationException) or not transport.is_active():
+                raise _hung_up(host, route, tried, fault) from fault
+            log.debug("%s: %s was refused: %s", host.name, means, fault)
     raise SshError(
         f"{host.name}: {route.place} refused the login of {route.user} by {', '.join(tried) or 'any means we have'}"
         f"{f' (it allows {chr(44).join(allowed)})' if allowed else ''}; {_remedy(host, tried)}",
         step="login",
+    )
+
+
+def _no_answer(host: Host, route: Route, means: str) -> SshError:
+    return SshError(
+        f"{host.name}: {route.place} did not answer to the login of {route.user} by {means} within "
+        f"{host.timeout_s:g} s; check that the host is not overloaded and that its name service works",
+        step="login",
+        may_pass=True,
+    )
+
+
+def _hung_up(host: Host, route: Route, tried: list[str], fault: Exception) -> SshError:
+    """A server hangs up after too many refusals (MaxAuthTries), which will not pass, and when something broke."""
+    return SshError(
+        f"{host.name}: {route.place} hung up during the login of {route.user} by {', '.join(tried)} "
+        f"({words_of(fault)}); check MaxAuthTries and AllowUsers there, or name one key_file",
+        step="login",
+        may_pass=len(tried) < 3,
     )
 
 
