@@ -1,0 +1,5 @@
+"""`python -m audit_nb` is `audit-nb`."""
+
+from audit_nb.cli import main
+
+main()
