@@ -7,6 +7,7 @@ of them fails: the others go on, and the administrators hear of it.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,7 @@ def walk(name: str, places: Places, tell: Tell, *, inventory: Path | None = None
     Raises AuditNbError when no report could be made at all; by then the administrators' message is composed and sent.
     """
     settings = mail_settings(places)
+    check_report(name, places)
     try:
         with served(name, places, inventory) as (places, inventory, expected):
             rows = fetch_and_read(places, inventory, tell, hosts=hosts)
@@ -161,6 +163,13 @@ def make_report(name: str, places: Places, tell: Tell, *, parameters: Path | Non
         data_dir=places.data,
         tell=tell,
     )
+
+
+def check_report(name: str, places: Places) -> None:
+    """Raises UsageError for a mistake in what the report is to be, so that nothing is fetched for a report that cannot be."""
+    from audit_nb.report import plan
+
+    plan.make(name, places.parameters, None, places.notebooks, places.data, now=datetime.now(UTC))
 
 
 def mail_settings(places: Places) -> "Settings | None":

@@ -79,6 +79,9 @@ def workplace(tmp_path_factory):
     folder = tmp_path_factory.mktemp("planted")
     (folder / "audit.log").write_bytes(planted_log())
     (folder / "parameters").mkdir()
+    (folder / "parameters" / "reports.yaml").write_text(
+        "planted:\n  notebooks: [overview, logins, commands]\n", encoding="utf-8"
+    )
     (folder / "parameters" / "planted.yaml").write_text(
         "data_dir: data\nsince: 2026-11-23\nuntil: 2026-11-24\ntimezone: UTC\nlanguage: en\n", encoding="utf-8"
     )
