@@ -166,7 +166,7 @@ def make_report(name: str, places: Places, tell: Tell, *, parameters: Path | Non
 
 
 def check_report(name: str, places: Places) -> None:
-    """Raises UsageError for a mistake in what the report is to be, so that nothing is fetched for a report that cannot be."""
+    """Raises UsageError for a mistake in what the report is to be: nothing is fetched for one that cannot be made."""
     from audit_nb.report import plan
 
     plan.make(name, places.parameters, None, places.notebooks, places.data, now=datetime.now(UTC))
