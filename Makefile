@@ -6,6 +6,9 @@ VENV   := .venv
 READY  := $(VENV)/.ready
 BIN    := $(VENV)/bin
 
+# JupyterLab refuses to run as root unless it is told to; on a fresh machine there may be nobody else.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
 export JUPYTER_PREFER_ENV_PATH = 1
 
 .DEFAULT_GOAL := help
@@ -26,7 +29,8 @@ report: $(READY) ## Fetch, read, render and compose a report: the demo, or REPOR
 
 .PHONY: lab
 lab: $(READY) ## Open JupyterLab on the notebooks (loopback, token, kernels over ipc)
-	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --KernelManager.transport=ipc --ServerApp.root_dir=$(CURDIR) --LabApp.default_url=/lab/tree/notebooks/overview.ipynb
+	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --KernelManager.transport=ipc --ServerApp.root_dir=$(CURDIR) \
+	  --LabApp.default_url=/lab/tree/notebooks/overview.ipynb $(AS_ROOT) $(LAB)
 
 .PHONY: test
 test: $(READY) ## Run the tests
