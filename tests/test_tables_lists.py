@@ -79,10 +79,12 @@ def test_programs_are_counted_by_path_and_by_name(events_of, question, name):
 def test_addresses_are_origins_of_users_and_peers_of_sockets(events_of):
     """`?` is no address, unless to aureport; a unix socket has none."""
     login = {"type": "USER_LOGIN", "success": True}
+    named, unnamed = ([{"gap": 0, "length": 99, "form": f"hostname={word} addr=*"}] for word in "*?")
     events = events_of(
-        login | {"hostname": "?", "addr": "192.0.2.9"},
-        login | {"hostname": "?", "addr": "?"},
-        login | {"hostname": "desk", "addr": "192.0.2.9"},
+        login | {"hostname": None, "addr": "192.0.2.9", "records": unnamed},
+        login | {"hostname": None, "addr": None, "records": unnamed},
+        login | {"hostname": "desk", "addr": "192.0.2.9", "records": named},
+        call(socket={"family": "netlink", "address": "0", "saddr": "100000000000000000000000"}),
         call(socket={"family": "inet", "address": "198.51.100.1", "saddr": "02000016C6336401"}),
         call(socket={"family": "unix", "path": "/run/x", "saddr": "01002F72756E2F78"}),
         {"type": "BPF"},

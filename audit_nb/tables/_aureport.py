@@ -23,7 +23,7 @@ import ibis.expr.types as ir
 STAYS_OPEN = (
     "SYSCALL|PATH|IPC|SOCKETCALL|CONFIG_CHANGE|SOCKADDR|CWD|EXECVE|IPC_SET_PERM|MQ_OPEN|MQ_SENDRECV|MQ_NOTIFY|MQ_GETSETATTR|"
     "KERNEL_OTHER|FD_PAIR|OBJ_PID|TTY|EOE|BPRM_FCAPS|CAPSET|MMAP|NETFILTER_PKT|NETFILTER_CFG|SECCOMP|FEATURE_CHANGE|REPLACE|"
-    "KERN_MODULE|FANOTIFY|TIME_INJOFFSET|TIME_ADJNTPVAL|BPF|EVENT_LISTENER|URINGOP|OPENAT2|DM_CTRL|DM_EVENT|AVC|SELINUX_ERR|AVC_PATH|"
+    "KERN_MODULE|FANOTIFY|TIME_INJOFFSET|TIME_ADJNTPVAL|BPF|EVENT_LISTENER|URINGOP|OPENAT2|DM_CTRL|DM_EVENT|IPE_.*|LANDLOCK_.*|AVC|SELINUX_ERR|AVC_PATH|"
     "MAC_POLICY_LOAD|MAC_STATUS|MAC_CONFIG_CHANGE|MAC_TASK_CONTEXTS|MAC_OBJ_CONTEXTS|APPARMOR.*|ANOM_PROMISCUOUS|ANOM_ABEND|ANOM_LINK|ANOM_CREAT|"
     r"INTEGRITY_.*|UNKNOWN\[1[3-9][0-9][0-9]\]"
 )
@@ -33,13 +33,14 @@ NOT_READ = "DAEMON_(?:ERR|RECONFIG|ACCEPT|CLOSE)|KERNEL|PROCTITLE|EOE|MAC_CALIPS
 SUBJECTS = ("SECCOMP", "ANOM_ABEND", "ANOM_LINK", "FEATURE_CHANGE", "NETFILTER_CFG", "EVENT_LISTENER", "USER_AVC")
 
 
-def view(events: ir.Table, *, sockets: bool) -> ir.Table:
+def view(events: ir.Table, *, sockets: bool, uids: bool = False) -> ir.Table:
     """The events as aureport counts them, with the columns of `_words.view` by its rules.
 
-    `who` is the auid as a number: `-1` where it is unset, `-2` where no record has one. `sockets` says whether the
-    report looks at addresses or files, and so drops events with an unnamed unix socket.
+    `who` is the auid as a number: `-1` where it is unset, `-2` where no record has one; `syscall` is a number too.
+    `sockets` says that the report looks at addresses or files, `uids` that it looks at uids: it drops more events
+    then.
     """
-    read = events.filter(~dropped(events, sockets=sockets))
+    read = events.filter(~dropped(events, sockets=sockets, uids=uids))
     alone = ~read.type.re_search(f"^(?:{STAYS_OPEN})$")
     parts = ibis.ifelse(alone & (read.types.length() > 1), ibis.array([0, 1]), ibis.array([0]))
     return _fields(_parts(read.mutate(alone=alone, part=parts.unnest())))
@@ -51,7 +52,7 @@ def _parts(split: ir.Table) -> ir.Table:
     parts = split.mutate(
         types=types, alone=split.alone & (split.part == 0), shared=split.types.length() > types.length()
     )
-    return parts.mutate(type=parts.types[0])
+    return parts.mutate(type=parts.types[0]).filter(lambda rows: rows.type != "EOE")
 
 
 def _fields(part: ir.Table) -> ir.Table:
@@ -63,11 +64,11 @@ def _fields(part: ir.Table) -> ir.Table:
     login = lone & (part.type == "LOGIN")
     user = lone & ~daemon & ~simple & ~login
     subject = called | user | _any(part, *SUBJECTS)
-    return part.mutate(
-        success=_success(part, user | daemon),
+    fields = part.mutate(
+        success=_success(part, called | lone, user | daemon),
         who=_who(part, lone | called),
-        pid=_only(subject | login | daemon | _any(part, "AVC", "TTY") | _integrity(part), part.pid),
-        uid=_only(subject | login | daemon | _any(part, "TTY"), part.uid),
+        pid=_pid(part, subject | login | daemon | _any(part, "AVC", "TTY")),
+        uid=_uid(part, subject | login | daemon | _any(part, "TTY", "ANOM_PROMISCUOUS")),
         syscall_nr=ibis.ifelse(called | _any(part, "SECCOMP"), part.syscall_nr.fill_null(0), 0),
         terminal=_terminal(part, called | user | _any(part, "ANOM_LINK", "FEATURE_CHANGE")),
         exe=_exe(part, subject),
@@ -76,8 +77,9 @@ def _fields(part: ir.Table) -> ir.Table:
         acct=_only(user, part.acct),
         account=_only(user, part.account),
         address=_address(part, user),
-        names=_names(part, called),
+        names=_names(part),
     )
+    return fields.mutate(syscall=fields.syscall_nr.cast("string"))
 
 
 def _only(read: ir.BooleanValue, value: ir.Value) -> ir.Value:
@@ -99,31 +101,40 @@ def _integrity(part: ir.Table) -> ir.BooleanValue:
     return part.type.startswith("INTEGRITY_")
 
 
-def _success(part: ir.Table, spoken: ir.BooleanValue) -> ir.BooleanValue:
+def _success(part: ir.Table, read: ir.BooleanValue, spoken: ir.BooleanValue) -> ir.BooleanValue:
     """The outcome; `spoken` are the records of daemons, whose word for a failure must begin with `failed`."""
-    mistaken = spoken & (part.success == False) & ~_result(part).startswith("failed")  # noqa: E712 - an expression
-    silent = part.types.contains("CONFIG_CHANGE") & part.success.isnull()
-    return ibis.ifelse((mistaken | silent).fill_null(False), True, part.success)
-
-
-def _result(part: ir.Table) -> ir.StringValue:
-    """The outcome of a daemon's record as it was written."""
-    return (
-        part.other.filter(lambda other: other["key"] == "res").map(lambda other: other["value"])[0].fill_null("failed")
+    known = _only(
+        read | _integrity(part) | _any(part, *SUBJECTS, *MAC, "CONFIG_CHANGE", "ANOM_PROMISCUOUS"), part.success
     )
+    mistaken = spoken & (known == False) & ~_form(part).contains("res=failed")  # noqa: E712 - an expression
+    silent = part.types.contains("CONFIG_CHANGE") & known.isnull()
+    decision = _any(part, "AVC") & known.isnull()
+    denied = _values(part, "seresult").contains("denied").fill_null(False)
+    return ibis.cases(((mistaken | silent).fill_null(False), True), (decision, ~denied), else_=known)
+
+
+def _form(part: ir.Table) -> ir.StringValue:
+    """The body of the event's first record, its values taken out: `hostname=? addr=* terminal=* res=failed`."""
+    return part.records[0]["form"].fill_null("")
 
 
 def _who(part: ir.Table, read: ir.BooleanValue) -> ir.StringValue:
     """The auid as a number; -2 where aureport reads none."""
     always = read | _any(part, *SUBJECTS, "ANOM_PROMISCUOUS", "TTY", *MAC)
     named = _any(part, "CONFIG_CHANGE") | _integrity(part)
-    unset = ibis.ifelse(always | (named & _has_field(part, "auid")), -1, -2)
+    unset = ibis.ifelse(always | (named & _form(part).re_search("(^| )auid=")), -1, -2)
     return ibis.ifelse(always | named, ibis.coalesce(part.auid, unset), -2).cast("string")
 
 
-def _has_field(part: ir.Table, key: str) -> ir.BooleanValue:
-    """Whether a record of the event holds the field, whatever its value."""
-    return part.records.filter(lambda record: record["form"].re_search(f"(^| ){key}=")).length() > 0
+def _pid(part: ir.Table, read: ir.BooleanValue) -> ir.IntegerValue:
+    """The pid; in a record of integrity the first field that ends in `pid=`, and that is the parent's."""
+    return ibis.ifelse(_integrity(part), ibis.coalesce(part.ppid, part.pid), _only(read, part.pid))
+
+
+def _uid(part: ir.Table, read: ir.BooleanValue) -> ir.IntegerValue:
+    """The uid; 0 where these records have none."""
+    missing = _any(part, "NETFILTER_CFG", "EVENT_LISTENER") | _integrity(part)
+    return ibis.ifelse(missing, part.uid.fill_null(0), _only(read, part.uid))
 
 
 def _terminal(part: ir.Table, read: ir.BooleanValue) -> ir.StringValue:
@@ -135,25 +146,35 @@ def _terminal(part: ir.Table, read: ir.BooleanValue) -> ir.StringValue:
 
 def _exe(part: ir.Table, read: ir.BooleanValue) -> ir.StringValue:
     unnamed = _any(part, "NETFILTER_CFG", "EVENT_LISTENER") & part.exe.isnull()
-    return ibis.ifelse(unnamed, "(null)", _only(read, part.exe))
+    unknown = part.alone & _form(part).contains(" exe=? ")
+    return ibis.cases((unnamed, "(null)"), (unknown, "?"), (read, part.exe))
 
 
 def _address(part: ir.Table, user: ir.BooleanValue) -> ir.StringValue:
     """`hostname=`, or `addr=` where that is exactly `?`; else the peer of an internet socket."""
-    origin = ibis.ifelse(part.hostname == "?", part.addr.fill_null("?"), part.hostname)
-    peer = ibis.ifelse(part.socket["family"].isin(("inet", "inet6")), part.socket["address"], ibis.null("string"))
-    return ibis.ifelse(user, origin, peer)
+    origin = ibis.ifelse(_form(part).contains("hostname=?"), part.addr.fill_null("?"), part.hostname)
+    inet = part.socket["saddr"].re_search("^0(?:2|A)00")
+    return ibis.cases((user, origin), (inet, part.socket["address"]))
 
 
-def _names(part: ir.Table, called: ir.BooleanValue) -> ir.ArrayValue:
-    """Every name of a PATH, directories included, after the path of a unix socket.
+def _names(part: ir.Table) -> ir.ArrayValue:
+    """The names of AVC records, the path of a unix socket, and every name of a PATH, directories included.
 
     A name that begins with `./` or `..` is put after the working directory; a missing one is `(null)`.
     """
+    none = ibis.literal([], "array<string>")
     paths = part.paths.map(lambda path: _joined(path["name"].fill_null("(null)"), part.cwd))
-    socket = part.socket["path"]
-    sockets = ibis.ifelse(socket.notnull(), ibis.array([socket]), ibis.literal([], "array<string>"))
-    return sockets.concat(ibis.coalesce(paths, ibis.literal([], "array<string>")))
+    socket = part.socket["path"].re_replace("^@", "")
+    unix = part.socket["saddr"].startswith("0100") & socket.notnull()
+    decided = ibis.ifelse(_any(part, "AVC", "CONFIG_CHANGE"), _values(part, "path", "name"), none)
+    several = (decided, ibis.ifelse(unix, ibis.array([socket]), none), paths)
+    first, *others = (ibis.coalesce(names, none) for names in several)
+    return first.concat(*others)
+
+
+def _values(part: ir.Table, *keys: str) -> ir.ArrayValue:
+    """The values of fields that have no column."""
+    return part.other.filter(lambda other: other["key"].isin(keys)).map(lambda other: other["value"])
 
 
 def _joined(name: ir.StringValue, cwd: ir.StringValue) -> ir.StringValue:
@@ -161,12 +182,28 @@ def _joined(name: ir.StringValue, cwd: ir.StringValue) -> ir.StringValue:
     return ibis.ifelse(near, cwd + "/" + name, name)
 
 
-def dropped(events: ir.Table, *, sockets: bool) -> ir.BooleanValue:
-    """Whether aureport drops the event because it cannot read one of its records."""
-    apparmor = events.types.contains("AVC") & (
-        events.other.filter(lambda other: other["key"] == "apparmor").length() > 0
+def dropped(events: ir.Table, *, sockets: bool, uids: bool = False) -> ir.BooleanValue:
+    """Whether aureport drops the event because it cannot read one of its records.
+
+    A decision of access without `tclass=`; a system call that was cut; an internet or unix socket that is too short;
+    and, where it looks for a uid behind the auid, a change of audit's features, which has it before.
+    """
+    forms = events.records.map(lambda record: record["form"])
+    apparmor = events.types.contains("AVC") & (forms.filter(lambda form: form.contains("apparmor=")).length() > 0)
+    call = events.records[events.types.index("SYSCALL")]["form"]
+    cut = events.types.contains("SYSCALL") & ~call.re_search(
+        r"syscall=\S+ (?:.* )?a0=\S+ a1=\S+ (?:.* )?pid=\S+ auid=\S+ "
     )
-    if not sockets:
-        return apparmor.fill_null(False)
-    unnamed = (events.socket["family"] == "unix") & (events.socket["saddr"].length() < 8)
-    return (apparmor | unnamed.fill_null(False)).fill_null(False)
+    reasons = [apparmor, cut]
+    if sockets:
+        saddr = events.socket["saddr"]
+        reasons.append(
+            ibis.or_(*(saddr.startswith(family) & (saddr.length() < size) for family, size in SHORTEST.items()))
+        )
+    if uids:
+        reasons.append(events.types.contains("FEATURE_CHANGE"))
+    return ibis.or_(*(reason.fill_null(False) for reason in reasons))
+
+
+#: The fewest hexadecimal digits of a socket's address that aureport reads, by the two bytes of its family.
+SHORTEST = {"0100": 8, "0200": 32, "0A00": 56}

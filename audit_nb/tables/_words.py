@@ -35,17 +35,25 @@ def view(
     collector: bool = False,
     as_aureport: bool = False,
     sockets: bool = False,
+    uids: bool = False,
 ) -> ir.Table:
     """The events a question looks at: of one outcome or of both, with the shared columns.
 
     `who` (text), `address` (text), `terminal` (text) and `names` (list of text) are added or replaced; null is
     unknown. Aureport knows no collector: with `as_aureport` its events are always among the others.
-    `sockets` says that aureport's report looks at addresses or files: then it drops events with a socket it cannot read.
+    `sockets` says that aureport's report looks at addresses or files, `uids` that it looks at uids: it drops more
+    events then.
     """
     if as_aureport:
-        return outcome(_aureport.view(events, sockets=sockets), success)
+        return outcome(_aureport.view(events, sockets=sockets, uids=uids), success)
     chosen = outcome(events if collector else without_collector(events), success)
-    return chosen.mutate(who=who(chosen), address=address(chosen), terminal=terminal(chosen), names=touched(chosen))
+    return chosen.mutate(
+        who=who(chosen),
+        address=address(chosen),
+        terminal=terminal(chosen),
+        names=touched(chosen),
+        syscall=ibis.coalesce(chosen.syscall, chosen.syscall_nr.cast("string")),
+    )
 
 
 def without_collector(events: ir.Table) -> ir.Table:
@@ -80,7 +88,13 @@ def origin(events: ir.Table) -> ir.StringValue:
 
 def address(events: ir.Table) -> ir.StringValue:
     """The other side of an event: where its user came from, else the peer of its socket."""
-    return ibis.coalesce(origin(events), events.socket["address"])
+    return ibis.coalesce(origin(events), peer(events))
+
+
+def peer(events: ir.Table) -> ir.StringValue:
+    """The address of an internet socket."""
+    inet = events.socket["family"].isin(("inet", "inet6"))
+    return ibis.ifelse(inet, events.socket["address"], ibis.null("string"))
 
 
 def terminal(events: ir.Table) -> ir.StringValue:
@@ -156,11 +170,13 @@ def field(events: ir.Table, key: str) -> ir.StringValue:
     return events.other.filter(lambda other: other["key"] == key).map(lambda other: other["value"])[0]
 
 
-#: Fields that `details` never repeats: they have a column that masks secrets, or hold what was typed.
-_UNSHOWN = ("data", "cmd", "acct", "proctitle", "comm", "exe", "subj", "res", "terminal", "hostname", "addr")
+#: Fields that `details` never repeats: those with a column that masks secrets, and the parts of an argument list.
+_UNSHOWN = (
+    r"^(?:data|cmd|acct|proctitle|comm|exe|subj|res|result|terminal|hostname|addr|argc|a[0-9]+(?:_len|\[[0-9]+\])?)$"
+)
 
 
 def fields_of(events: ir.Table) -> ir.StringValue:
     """The fields that have no column, as `key=value` in order of arrival."""
-    shown = events.other.filter(lambda other: ~other["key"].isin(_UNSHOWN) & other["value"].notnull())
-    return shown.map(lambda other: other["key"] + "=" + other["value"]).join(" ")
+    shown = events.other.filter(lambda other: ~other["key"].re_search(_UNSHOWN) & other["value"].notnull())
+    return shown.map(lambda other: other["key"] + "=" + other["value"]).join(" ").nullif("")

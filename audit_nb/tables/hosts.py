@@ -15,9 +15,9 @@ def hosts(
 ) -> ir.Table:
     """Which remote hosts and addresses appear: origins of users and peers of sockets?
 
-    One row for each event with an address: host, time, serial, address, syscall_nr, who.
+    One row for each event with an address: host, time, serial, address, syscall, who.
     In summary: address, events, hosts, first, last (hosts are ours). Aureport counts `?` as an address.
     """
     seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True)
     named = seen.filter(seen.address.notnull())
-    return counted(named, "address") if summary else listed(named, "address", "syscall_nr", "who")
+    return counted(named, "address") if summary else listed(named, "address", "syscall", "who")

@@ -15,14 +15,14 @@ def syscalls(
 ) -> ir.Table:
     """Which system calls were audited?
 
-    One row for each event with a system call: host, time, serial, syscall, syscall_nr, pid, comm, who.
-    In summary: syscall, arch, syscall_nr, events, hosts, first, last. Aureport leaves out number 0 (`read` on x86_64)
-    and does not tell architectures apart.
+    One row for each event with a system call: host, time, serial, syscall (by name, else by number), arch, pid, comm,
+    who. In summary: syscall, arch, events, hosts, first, last. Aureport leaves out number 0 (`read` on x86_64) and
+    gives numbers, whatever the architecture.
     """
     seen = view(events, success=success, collector=collector, as_aureport=as_aureport)
     called = seen.filter(seen.syscall_nr.notnull())
     if as_aureport:
         called = called.filter(called.syscall_nr != 0)
     if summary:
-        return counted(called, *(["syscall_nr"] if as_aureport else ["syscall", "arch", "syscall_nr"]))
-    return listed(called, "syscall", "syscall_nr", "pid", "comm", "who")
+        return counted(called, "syscall") if as_aureport else counted(called, "syscall", "arch")
+    return listed(called, "syscall", "arch", "pid", "comm", "who")

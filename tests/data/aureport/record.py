@@ -42,7 +42,7 @@ REPORTS = {
     "virtual_machines": "--virt",
 }
 OUTCOMES = {"": [], " success": ["--success"], " failed": ["--failed"]}
-LONGEST = 40
+LONGEST = 120
 
 
 def unpack(packed: Path, folder: Path) -> Path:
