@@ -18,8 +18,8 @@ from audit_nb.fields.labels import Decision, decision_of, notice_of
 from audit_nb.fields.machines import arch_name, arch_word, errno_name, is_little_endian, syscall_name
 from audit_nb.fields.record_types import is_last_record, record_type_name, record_type_number
 from audit_nb.fields.results import parse_exit, success_of
-from audit_nb.fields.text import decode_text as decode_name
 from audit_nb.fields.text import KEY_SEPARATOR, split_keys, split_proctitle
+from audit_nb.fields.text import decode_text as decode_name
 
 __all__ = [
     "KEY_SEPARATOR",

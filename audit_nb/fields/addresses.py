@@ -20,7 +20,7 @@ class Socket:
 
     `family` is a word (`inet`, `local`, `vsock`), or `unknown(99)`. `path` is the name of a unix socket: `@name`
     where it is abstract, `unnamed socket` where it has none. `address` is an IP address, the context id of
-    vsock, the port id (process) of netlink, the interface number of packet; `port` of netlink is its groups.
+    vsock, the port id (process) of netlink, the interface number of packet; `port` of packet is its protocol.
     """
 
     family: str
@@ -59,6 +59,11 @@ def _number(data: bytes, start: int, end: int, order: str) -> int | None:
     return int.from_bytes(data[start:end], order) if len(data) >= end else None
 
 
+def _port(number: int | None) -> int | None:
+    """A port; all bits set is any port, which is none."""
+    return None if number is None or number > 0x7FFFFFFF else number
+
+
 def _text(number: int | None) -> str | None:
     return None if number is None else str(number)
 
@@ -88,11 +93,11 @@ def _inet6(data: bytes, order: str) -> Socket:
 
 
 def _netlink(data: bytes, order: str) -> Socket:
-    return Socket("", address=_text(_number(data, 4, 8, order)), port=_number(data, 8, 12, order))
+    return Socket("", address=_text(_number(data, 4, 8, order)))
 
 
 def _vsock(data: bytes, order: str) -> Socket:
-    return Socket("", address=_text(_number(data, 8, 12, order)), port=_number(data, 4, 8, order))
+    return Socket("", address=_text(_number(data, 8, 12, order)), port=_port(_number(data, 4, 8, order)))
 
 
 def _packet(data: bytes, order: str) -> Socket:
