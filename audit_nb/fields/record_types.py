@@ -17,6 +17,10 @@ LAST_RECORDS = (
     range(2100, 1 << 32),  # everything from the first anomaly of user space on
 )
 
+# Ubuntu's kernels called 1420 and 1421 MAC_TASK_CONTEXTS and MAC_OBJ_CONTEXTS before Linux 6.12 gave them to IPE_ACCESS
+# and IPE_CONFIG_CHANGE: the number alone does not tell which one wrote it.
+AMBIGUOUS = (1420, 1421)
+
 
 @cache
 def _names() -> Mapping[int, str]:
@@ -29,8 +33,8 @@ def _numbers() -> Mapping[str, int]:
 
 
 def record_type_name(n: int) -> str | None:
-    """The name of a record type's number: 1300 is `SYSCALL`; None where it has none yet."""
-    return _names().get(n)
+    """The name of a record type's number: 1300 is `SYSCALL`; None where it has none yet, or more than one."""
+    return None if n in AMBIGUOUS else _names().get(n)
 
 
 def record_type_number(name: str) -> int | None:
