@@ -1,10 +1,10 @@
 """A real browser for the tests: Chromium, spoken to through its DevTools.
 
-    with Browser(path) as browser:
-        page = browser.open(file.as_uri(), width=390, dark=True)
-        page.requests       # every address it asked for, the page itself left out
-        page.ask("document.title")
-        page.screenshot(target)
+with Browser(path) as browser:
+    page = browser.open(file.as_uri(), width=390, dark=True)
+    page.requests       # every address it asked for, the page itself left out
+    page.ask("document.title")
+    page.screenshot(target)
 """
 
 import base64
@@ -42,9 +42,7 @@ class Browser:
         self._profile = tempfile.mkdtemp(prefix="chromium-")
         environment = {**os.environ, "HOME": self._profile, "TZ": "UTC", "LANG": "C.UTF-8"}
         command = [path, *FLAGS, *flags, f"--user-data-dir={self._profile}", "about:blank"]
-        self._process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
-        )
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
         self._port = self._wait_for_port()
 
     def __enter__(self) -> "Browser":

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from audit_nb.files import private_directory, sync_directory, write_private
 from audit_nb.progress import Tell, silent
 from audit_nb.report import coverage, history, pages, plan, play, verdict, versions
@@ -26,6 +28,7 @@ __all__ = ["Run", "make"]
 
 _logger = logging.getLogger(__name__)
 TIMEOUT_S = 1800.0
+PARAMETERS = "parameters.yaml"  # of a run, with every word made absolute: the run can be made again
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,9 @@ def make(
     try:
         played = play.notebooks(asked, aside, timeout_s=timeout_s, tell=tell)
         report = _report(asked, played, aside, started, history.before(reports_dir, asked))
+        report["command"] = f"audit-nb report {name} --parameters {final / PARAMETERS}"
         pages.write(aside, report)
+        write_private(aside / PARAMETERS, yaml.safe_dump(asked.parameters, allow_unicode=True).encode("utf-8"))
         write_private(aside / "report.json", json.dumps(report, ensure_ascii=False, indent=1).encode("utf-8"))
         _settle(aside, final)
     except BaseException:
@@ -109,7 +114,6 @@ def _report(
         "language": asked.language,
         "period": asked.period_as_json(),
         "parameters": asked.parameters,
-        "command": f"audit-nb report {asked.name}",
         "mail": list(asked.mail),
         "hosts": hosts.as_json(),
         "evidence": hosts.evidence(),

@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import audit_nb
 from audit_nb import show, words
 from audit_nb.files import write_private
 from audit_nb.report import play
@@ -89,17 +90,21 @@ def render_history(runs: Sequence[Mapping[str, Any]]) -> str:
     language = runs[0]["language"] if runs else "en"
     names = sorted({run["name"] for run in runs})
     reports = [_history_of(name, [run for run in runs if run["name"] == name], language) for name in names]
-    return _page("history", language, reports=reports)
+    return _page("history", language, reports=reports, version=audit_nb.__version__)
 
 
 def _history_of(name: str, runs: list[Mapping[str, Any]], language: str) -> dict[str, Any]:
-    newest: dict[str, str] = {}
+    newest: dict[tuple[str | None, str | None], str] = {}
     for run in runs:
-        newest.setdefault(run["period"]["label"], run["run"])
-    rows = [dict(run) | {"superseded": newest[run["period"]["label"]] != run["run"]} for run in runs]
+        newest.setdefault(_ends(run), run["run"])
+    rows = [dict(run) | {"superseded": newest[_ends(run)] != run["run"]} for run in runs]
     kept = [run for run in rows if not run["superseded"]]
     trends = _trends(sorted(kept, key=lambda run: run["period"]["since"] or "")[-TREND:], language)
     return {"name": name, "id": f"report-{name}", "title": runs[0]["title"], "runs": rows, "trends": trends}
+
+
+def _ends(run: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    return run["period"]["since"], run["period"]["until"]
 
 
 def _trends(runs: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, Any]]:

@@ -78,8 +78,8 @@ class Plan:
     def period_as_json(self) -> dict[str, Any]:
         """The period with its words."""
         return {
-            "since": self.since and self.since.isoformat(),
-            "until": self.until and self.until.isoformat(),
+            "since": _local(self.since, self.timezone),
+            "until": _local(self.until, self.timezone),
             "timezone": self.timezone,
             "label": words.period(self.since, self.until, self.timezone, self.language),
             "zone": words.zone(self.timezone, self.until or datetime.now().astimezone()),
@@ -110,8 +110,8 @@ def make(
     where = data_dir if data_dir is not None else nearest(Path(parameters["data_dir"]))
     parameters |= {
         "data_dir": str(where.expanduser().resolve()),
-        "since": since and since.isoformat(),
-        "until": until and until.isoformat(),
+        "since": _local(since, parameters["timezone"]),
+        "until": _local(until, parameters["timezone"]),
     }
     title = definition.get("title") or name
     spoken = title.get(parameters["language"]) or next(iter(title.values())) if isinstance(title, dict) else title
@@ -230,6 +230,11 @@ def _period(document: Document, values: Mapping[str, Any], now: datetime) -> tup
     except UsageError as fault:
         document.mistake(("until" if "until" in str(fault) and values.get("until") else "since",), str(fault))
         return None, None
+
+
+def _local(moment: datetime | None, timezone: str) -> str | None:
+    """A moment in the report's time zone, with its offset: absolute, and still the hour that was asked for."""
+    return moment.astimezone(times.zone(timezone)).isoformat() if moment else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

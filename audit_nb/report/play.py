@@ -125,6 +125,7 @@ def _execute(
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is told by us, once
     parameters = {name: value for name, value in plan.parameters.items() if name in notebook.types}
     total = len(_cells(notebook.path))
     done = iter(range(1, total + 2))

@@ -1,0 +1,804 @@
+"""A report is made whatever happens to its hosts and notebooks, says what it did not see, and opens without a network."""
+
+import csv
+import html
+import io
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import yaml
+from browser import Browser
+from hostile import DAY, NAMES, fill
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+import audit_nb
+from audit_nb import report, store, tables, words
+from audit_nb.errors import UsageError
+from audit_nb.progress import Step
+
+ROOT = Path(__file__).parent.parent
+PARAMETERS = """data_dir: str = "data"  # folder
+hosts: list[str] = None  # hosts
+since: str = None  # begin
+until: str = None  # end
+timezone: str = "UTC"  # zone
+language: str = "en"  # language
+"""
+REMOTE = re.compile(
+    r"""(?:src|href|srcset)\s*=\s*["']?\s*(?:https?:|//)|@import|url\(\s*["']?(?:https?:|//)|import\("""
+)
+SECRET = "correct-horse-battery-staple"  # noqa: S105 - no secret of anybody
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which a hostile host speaks, and another could not be fetched."""
+    return fill(tmp_path_factory.mktemp("hostile") / "data", tmp_path_factory.mktemp("log"))
+
+
+@pytest.fixture(scope="session")
+def reports_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("made") / "reports"
+
+
+@pytest.fixture(scope="session")
+def english(data_dir: Path, reports_dir: Path) -> report.Run:
+    """The daily report of the hostile host, made under a careless umask and with a secret in the environment."""
+    before = os.umask(0)
+    os.environ["SMTP_PASSWORD"] = SECRET
+    try:
+        return made("daily", data_dir, reports_dir, since="2026-11-23", until="2026-11-24")
+    finally:
+        os.umask(before)
+        del os.environ["SMTP_PASSWORD"]
+
+
+@pytest.fixture(scope="session")
+def korean(data_dir: Path, reports_dir: Path) -> report.Run:
+    """The same in Korean."""
+    zone = {"timezone": "Asia/Seoul", "language": "ko"}
+    return made("weekly", data_dir, reports_dir, since="2026-11-23", until="2026-11-24", **zone)
+
+
+def made(name: str, data_dir: Path, reports_dir: Path, **values: object) -> report.Run:
+    file = reports_dir.parent / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(values), "utf-8")
+    return report.make(
+        name,
+        parameters_dir=ROOT / "parameters",
+        parameters_file=file,
+        notebooks_dir=ROOT / "notebooks",
+        reports_dir=reports_dir,
+        data_dir=data_dir,
+    )
+
+
+class Desk:
+    """A folder with notebooks, parameters and reports of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("notebooks", "parameters"):
+            (folder / name).mkdir()
+        self.parameters("")
+
+    def notebook(self, name: str, *cells: str) -> None:
+        """A notebook with these cells after its parameters; what begins with # is prose."""
+        made = [new_markdown_cell(f"# {name}"), new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})]
+        made += [new_markdown_cell(cell) if cell.startswith("#") else new_code_cell(cell) for cell in cells]
+        nbformat.write(new_notebook(cells=made), self.folder / "notebooks" / f"{name}.ipynb")
+
+    def reports(self, text: str) -> None:
+        (self.folder / "parameters" / "reports.yaml").write_text(text, "utf-8")
+
+    def parameters(self, text: str) -> None:
+        (self.folder / "parameters" / "own.yaml").write_text(text, "utf-8")
+
+    def make(self, *notebooks: str, **options: Any) -> report.Run:
+        """The report `own` of these notebooks."""
+        if notebooks:
+            self.reports(yaml.safe_dump({"own": {"notebooks": list(notebooks)}}))
+        return report.make(
+            "own",
+            parameters_dir=self.folder / "parameters",
+            notebooks_dir=self.folder / "notebooks",
+            reports_dir=self.folder / "reports",
+            data_dir=options.pop("data_dir", self.folder / "data"),
+            **options,
+        )
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def files_of(run: report.Run) -> dict[str, Path]:
+    return {path.relative_to(run.folder).as_posix(): path for path in run.folder.rglob("*") if path.is_file()}
+
+
+# ------------------------------------------------------------------------------------------------------- what is made
+
+
+def test_a_run_is_a_folder_with_everything_in_it(english: report.Run) -> None:
+    """Pages, tables, figures, executed notebooks, parameters and report.json; nothing half written beside it."""
+    found = files_of(english).keys()
+    assert {"index.html", "report.json", "parameters.yaml"} < found
+    for name in ("overview", "logins", "commands"):
+        assert {f"{name}.html", f"notebooks/{name}.ipynb"} < found
+    for table in english.report["tables"]:
+        assert {table["csv"], table["csv"].removesuffix("csv") + "parquet"} < found
+    for figure in english.report["figures"]:
+        assert {figure["png"], figure["csv"]} < found
+    assert english.folder.parent.name == "2026-11-23"
+    assert [path.name for path in english.folder.parent.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_report_json_says_what_the_run_object_says(english: report.Run) -> None:
+    """The mail reads the file; whoever made the report holds the same."""
+    assert json.loads((english.folder / "report.json").read_text("utf-8")) == english.report
+    assert english.report["period"] == {
+        "since": "2026-11-23T00:00:00+00:00",
+        "until": "2026-11-24T00:00:00+00:00",
+        "timezone": "UTC",
+        "label": "2026-11-23 (Mon)",
+        "zone": "UTC",
+    }
+    assert {"papermill", "nbconvert", "python", "audit_nb"} <= english.report["versions"].keys()
+
+
+def test_a_run_is_private_whatever_the_umask(english: report.Run, reports_dir: Path) -> None:
+    """Reports hold what logs hold."""
+    for path in (reports_dir, *reports_dir.rglob("*")):
+        if not path.is_symlink():
+            assert oct(path.stat().st_mode & 0o777) == ("0o700" if path.is_dir() else "0o600"), path
+
+
+def test_no_secret_of_the_environment_reaches_a_run(english: report.Run) -> None:
+    """A kernel is given an environment without credentials, so that no notebook can show one."""
+    for name, path in files_of(english).items():
+        assert SECRET.encode() not in path.read_bytes(), name
+
+
+def test_a_notebook_cannot_even_ask_for_a_secret(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the password, not the agent, not the credentials of systemd."""
+    for name in ("SMTP_PASSWORD", "SSH_AUTH_SOCK", "CREDENTIALS_DIRECTORY", "AUDIT_PASSWORD"):
+        monkeypatch.setenv(name, SECRET)
+    desk.notebook("asks", "import os\nassert not [k for k, v in os.environ.items() if 'horse' in v]")
+    assert desk.make("asks").status != "failed"
+
+
+def test_an_executed_notebook_names_no_folder_of_the_making(english: report.Run) -> None:
+    """It is kept and mailed; where it was made is nobody's business."""
+    for name in ("overview", "logins", "commands"):
+        kept = nbformat.read(english.folder / "notebooks" / f"{name}.ipynb", as_version=4)
+        assert kept.metadata.papermill["input_path"] == kept.metadata.papermill["output_path"] == f"{name}.ipynb"
+        assert "environment_variables" not in kept.metadata.papermill
+
+
+def test_a_run_can_be_made_again_from_its_parameters(english: report.Run) -> None:
+    """`yesterday` is another day tomorrow: what is kept is absolute."""
+    kept = yaml.safe_load((english.folder / "parameters.yaml").read_text("utf-8"))
+    assert kept == english.report["parameters"]
+    assert kept["since"] == "2026-11-23T00:00:00+00:00"
+    assert Path(kept["data_dir"]).is_absolute()
+    assert english.report["command"] == f"audit-nb report daily --parameters {english.folder / 'parameters.yaml'}"
+
+
+def test_the_figures_are_those_of_the_tables(english: report.Run, data_dir: Path) -> None:
+    """The report and the command line answer alike."""
+    events = audit_nb.open_events(data_dir, since="2026-11-23", until="2026-11-24")
+    values = {row["name"]: row["value"] for row in english.report["headlines"]}
+    assert values["events"] == events.count().to_pyarrow().as_py() == 3 * len(NAMES)
+    assert values["failed_logins"] == tables.failed_logins(events).count().to_pyarrow().as_py() == len(NAMES)
+    assert values["commands"] == tables.commands(events).count().to_pyarrow().as_py() == len(NAMES)
+
+
+# ------------------------------------------------------------------------------------------- what was seen and what not
+
+
+def test_a_host_that_was_not_seen_is_in_the_verdict(english: report.Run) -> None:
+    """The first sentence of a report says that a host is missing, the first page why."""
+    hosts = english.report["hosts"]
+    assert (hosts["seen"], hosts["total"]) == (1, 2)
+    assert hosts["missing"][0]["host"] == "web02"
+    assert english.status == "partial"
+    assert "1 of 2 hosts not fully seen (web02)" in english.verdict["sentence"]
+    page = (english.folder / "index.html").read_text("utf-8")
+    assert "refused &lt;b&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("cells", "level", "sentence"),
+    [
+        ((), "clean", "Nothing needs attention, and every host was seen."),
+        (('show.headline("n", "failure|failures", 3, notice=1)',), "notice", "3 failures."),
+        (('show.headline("n", "failure|failures", 3, alarm=1)',), "alarm", "3 failures."),
+        (('show.headline("n", "failure|failures", 0, alarm=1)',), "clean", "Nothing needs attention"),
+        (("1 / 0",), "blind", "1 notebook failed (own)."),
+        (
+            ('show.headline("n", "failure|failures", 3, alarm=1)\n1 / 0',),
+            "alarm",
+            "3 failures. 1 notebook failed (own).",
+        ),
+    ],
+    ids=["nothing", "notice", "alarm", "none of it", "failed", "failed after an alarm"],
+)
+def test_the_verdict_is_the_worst_of_what_was_found_and_not_seen(
+    desk: Desk, data_dir: Path, cells: tuple[str, ...], level: str, sentence: str
+) -> None:
+    """Alarm before blind before notice before clean; whatever failed is in the sentence."""
+    desk.notebook("own", 'from audit_nb import show\nshow.begin("own")', *cells)
+    desk.parameters("hosts: [web01]")
+    made = desk.make("own", data_dir=data_dir)
+    assert made.verdict["level"] == level
+    assert made.verdict["sentence"].startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ("hosts: [web02]", "refused"),
+        ("hosts: [web09]", "never fetched"),
+        ("hosts: [web01]\nsince: 2026-11-24", "no events in this period"),
+    ],
+    ids=["failed", "never tried", "another day"],
+)
+def test_a_blind_report_is_never_clean(desk: Desk, data_dir: Path, parameters: str, reason: str) -> None:
+    """Nothing alarming was found where nothing was seen: that is said, and no more."""
+    desk.notebook("own", "1 + 1")
+    desk.parameters(parameters)
+    made = desk.make("own", data_dir=data_dir)
+    assert made.verdict["level"] == "blind"
+    assert made.status == "partial"
+    assert reason in made.report["hosts"]["missing"][0]["reason"]
+
+
+def test_an_empty_store_makes_a_report_that_says_so(desk: Desk) -> None:
+    """The first report of all may have nothing to say; it is no clean one."""
+    for name in ("overview", "logins", "commands"):
+        (desk.folder / "notebooks" / f"{name}.ipynb").write_bytes((ROOT / "notebooks" / f"{name}.ipynb").read_bytes())
+    made = desk.make("overview", "logins", "commands")
+    assert [notebook["error"] for notebook in made.report["notebooks"]] == [None, None, None]
+    assert made.verdict == {"level": "blind", "sentence": "No host was seen."}
+    assert {row["value"] for row in made.report["headlines"]} == {None}
+    page = (made.folder / "logins.html").read_text("utf-8")
+    assert "No events: nothing was seen in this period" in page
+    assert "nothing found" not in page
+
+
+# -------------------------------------------------------------------------------------------------- notebooks that fail
+
+
+def test_one_failing_notebook_does_not_stop_the_others(desk: Desk) -> None:
+    """Each way to fail is a row with its reason and its cell; a kernel that dies is no completed notebook."""
+    desk.notebook("good", "print('fine')")
+    desk.notebook(
+        "raises", "## First", "print('before')", "## Here", "raise ValueError('<script>\\x1b[2J')", "print('after')"
+    )
+    desk.notebook("exits", "import sys\nsys.exit(0)", "print('after')")
+    desk.notebook("dies", "## Kill", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    desk.notebook("hangs", "## Wait", "import time\ntime.sleep(600)", "print('after')")
+    desk.notebook("asks", "## Times", "import audit_nb\naudit_nb.open_events(data_dir, since='gestern')")
+    told: list[Step] = []
+    made = desk.make("good", "raises", "exits", "dies", "hangs", "asks", timeout_s=12, tell=told.append)
+    rows = {row["name"]: (row["status"], row["cell"], row["heading"]) for row in made.report["notebooks"]}
+    assert rows == {
+        "good": ("done", None, None),
+        "raises": ("failed", 6, "Here"),
+        "exits": ("failed", 3, "exits"),
+        "dies": ("failed", 4, "Kill"),
+        "hangs": ("failed", 4, "Wait"),
+        "asks": ("failed", 4, "Times"),
+    }
+    errors = {row["name"]: row["error"] for row in made.report["notebooks"]}
+    assert errors["raises"] == "ValueError: <script>\\x1b[2J"
+    assert "ended early" in errors["exits"]
+    assert "kernel died" in errors["dies"]
+    assert "stopped after 12 seconds" in errors["hangs"]
+    assert errors["asks"].startswith("since: 'gestern' is no time")
+    assert made.status == "partial"
+    assert {step.item for step in told if step.failed} == {"raises", "exits", "dies", "hangs", "asks"}
+    page = (made.folder / "raises.html").read_text("utf-8")
+    assert "in cell 6 (“Here”): ValueError: &lt;script&gt;\\x1b[2J" in page
+    assert "before" in page
+    assert "Traceback" not in page
+    assert "<script>\\x1b" not in page
+
+
+def test_when_every_notebook_fails_the_report_says_so(desk: Desk) -> None:
+    """It is made all the same, and is called failed."""
+    desk.notebook("one", "1 / 0")
+    made = desk.make("one")
+    assert made.status == "failed"
+    assert "ZeroDivisionError" in made.index.read_text("utf-8")
+
+
+def test_a_notebook_is_played_by_our_own_python(desk: Desk) -> None:
+    """An analyst saves notebooks with kernels of odd names; a report does not depend on them."""
+    desk.notebook("own", "import audit_nb, sys\nprint(sys.executable)")
+    path = desk.folder / "notebooks" / "own.ipynb"
+    odd = nbformat.read(path, as_version=4)
+    odd.metadata["kernelspec"] = {"name": "no-such-kernel", "display_name": "Odd", "language": "python"}
+    nbformat.write(odd, path)
+    assert desk.make("own").report["notebooks"][0]["error"] is None
+
+
+def test_kernels_do_not_listen_on_the_network(desk: Desk) -> None:
+    """Every user of the machine can read what a kernel says over TCP."""
+    desk.notebook(
+        "own", "from ipykernel.kernelapp import IPKernelApp\nassert IPKernelApp.instance().transport == 'ipc'"
+    )
+    assert desk.make("own").report["notebooks"][0]["error"] is None
+
+
+def test_folders_with_odd_names_do_no_harm(tmp_path: Path) -> None:
+    """Braces mean something to papermill, blanks to shells, Hangul to nobody."""
+    folder = tmp_path / "보고서 {x} folder"
+    folder.mkdir()
+    desk = Desk(folder)
+    desk.notebook("own", "1 + 1")
+    made = desk.make("own")
+    assert made.report["notebooks"][0]["error"] is None
+    assert (made.folder / "notebooks" / "own.ipynb").exists()
+
+
+def test_what_a_notebook_prints_is_shown_as_text(desk: Desk) -> None:
+    """Colours are left out, control characters written out, markup escaped; also from HTML in its prose and Markdown."""
+    desk.notebook(
+        "own",
+        "## Prose <img src=http://127.0.0.1:9/a onerror=alert(1)> ![i](http://127.0.0.1:9/b)",
+        "print('\\x1b[31mred\\x1b[0m <b>\\u202e')",
+        "from IPython.display import Markdown\nMarkdown('<script>alert(1)</script>')",
+    )
+    page = (desk.make("own").folder / "own.html").read_text("utf-8")
+    assert "red &lt;b&gt;\\u202e" in page
+    assert "<script>alert" not in page
+    assert "<img src=http" not in page
+
+
+# --------------------------------------------------------------------------------------------- what is asked for wrongly
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("langage: ko\n", "line 1, langage: no notebook of this report takes this parameter; did you mean language?"),
+        ("since: 2026-11-23\nhosts: web01\n", "line 2, hosts: expected a list of texts, not 'web01'"),
+        ("timezone: 9\n", "line 1, timezone: expected text, not 9"),
+        ("timezone: Asia/Soul\n", "line 1, timezone: there is no time zone 'Asia/Soul'"),
+        ("language: kr\n", "line 1, language: expected en or ko, not 'kr'"),
+        ("since: gestern\n", "line 1, since: since: 'gestern' is no time"),
+        ("since: 2026-11-23\nuntil: 2026-11-22\n", "lies before since"),
+        ("since: 2026-11-23\nsince: 2026-11-22\n", "line 2, since: stands here a second time"),
+        ("since: [\n", "this is not YAML"),
+        ("- since\n", "expected parameters, one a line"),
+        ("since: true\n", "line 1, since: expected text, not True"),
+        ("data_dir: null\n", "line 1, data_dir: expected text, not None"),
+        ("a: &x [1]\nb: *x\n", "aliases"),
+    ],
+)
+def test_a_mistake_in_the_parameters_stops_before_any_kernel_starts(desk: Desk, text: str, sentence: str) -> None:
+    """papermill would only warn: we name file, line and field, and make nothing."""
+    desk.notebook("own", "1 + 1")
+    desk.parameters(text)
+    with pytest.raises(UsageError) as fault:
+        desk.make("own")
+    assert sentence in str(fault.value)
+    assert str(desk.folder / "parameters" / "own.yaml") in str(fault.value)
+    assert not (desk.folder / "reports").exists()
+
+
+def test_all_mistakes_are_told_at_once(desk: Desk) -> None:
+    """Nobody wants to find them one by one."""
+    desk.notebook("own", "1 + 1")
+    desk.parameters("language: kr\nhosts: web01\nlangage: ko\n")
+    with pytest.raises(UsageError, match="3 mistakes"):
+        desk.make("own")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("own: {notebooks: [logins, comands]}", "there is no notebook 'comands'; did you mean commands?"),
+        ("own: {notebooks: [logins, ../x]}", "there is no notebook '../x'"),
+        ("own: {notebooks: []}", "expected a list with at least one notebook"),
+        ("own: {notebooks: logins}", "expected a list with at least one notebook"),
+        ("own: {notebook: [logins]}", "notebook: not known here; did you mean notebooks?"),
+        ("own: {notebooks: [logins], mail: team}", "mail: expected a list of groups"),
+        ("own: [logins]", "expected title, notebooks and mail"),
+        ("owl: {notebooks: [logins]}", "there is no report 'own'; did you mean owl?; there are: owl"),
+    ],
+)
+def test_a_mistake_in_the_reports_is_pointed_at(desk: Desk, text: str, sentence: str) -> None:
+    """A misspelt notebook is told with those that exist."""
+    desk.notebook("logins", "1 + 1")
+    desk.notebook("commands", "1 + 1")
+    desk.reports(text)
+    with pytest.raises(UsageError) as fault:
+        desk.make()
+    assert sentence in str(fault.value)
+
+
+def test_a_missing_file_is_told_with_what_to_do(desk: Desk) -> None:
+    """No report without its parameters."""
+    desk.notebook("logins", "1 + 1")
+    desk.reports("other: {notebooks: [logins]}")
+    with pytest.raises(UsageError, match=r"other\.yaml does not exist: it holds the parameters of the report 'other'"):
+        report.make("other", parameters_dir=desk.folder / "parameters", notebooks_dir=desk.folder / "notebooks")
+
+
+def test_a_file_that_is_no_notebook_is_told(desk: Desk) -> None:
+    """A broken file is named, not a traceback."""
+    (desk.folder / "notebooks" / "own.ipynb").write_text("{", "utf-8")
+    with pytest.raises(UsageError, match=r"own\.ipynb cannot be read as a notebook"):
+        desk.make("own")
+
+
+# --------------------------------------------------------------------------------------------------------------- history
+
+
+def test_a_period_made_again_supersedes_and_changes_nothing(desk: Desk, data_dir: Path) -> None:
+    """Both runs stay, byte for byte; `latest` points at the newer one, and the history says which is superseded."""
+    desk.notebook("own", 'from audit_nb import show\nshow.begin("own")\nshow.headline("n", "event|events", 1)')
+    desk.parameters("since: 2026-11-23\nuntil: 2026-11-24")
+    first = desk.make("own", data_dir=data_dir)
+    before = {name: path.read_bytes() for name, path in files_of(first).items()}
+    second = desk.make("own", data_dir=data_dir)
+    assert {name: path.read_bytes() for name, path in files_of(first).items()} == before
+    assert first.folder.parent == second.folder.parent
+    assert (desk.folder / "reports" / "own" / "latest").resolve() == second.folder.resolve()
+    index = (desk.folder / "reports" / "index.html").read_text("utf-8")
+    assert index.count("superseded</td>") == 1
+    assert index.index(second.folder.name) < index.index(first.folder.name)
+
+
+def test_the_period_before_is_compared_with(desk: Desk, data_dir: Path) -> None:
+    """A headline says by how much it changed since the period that ends where this one begins."""
+    count = "audit_nb.open_events(data_dir, since=since, until=until).count().to_pyarrow().as_py()"
+    desk.notebook(
+        "own",
+        'import audit_nb\nfrom audit_nb import show\nshow.begin("own")',
+        f'show.headline("n", "event|events", {count})',
+    )
+    desk.parameters("since: 2026-11-23T04:00\nuntil: 2026-11-23T04:05")
+    earlier = desk.make("own", data_dir=data_dir)
+    desk.parameters("since: 2026-11-23T04:05\nuntil: 2026-11-23T05:00")
+    later = desk.make("own", data_dir=data_dir)
+    (headline,) = later.report["headlines"]
+    assert headline["before"] == earlier.report["headlines"][0]["value"] == 15
+    page = later.index.read_text("utf-8")
+    assert f"▲ {headline['value'] - 15} more than before (15)" in page
+    assert f"{earlier.folder.parent.name}/{earlier.folder.name}/index.html" in page
+    index = (desk.folder / "reports" / "index.html").read_text("utf-8")
+    assert f"2 periods, the newest last: 15, {headline['value']}" in index
+
+
+def test_latest_always_opens(desk: Desk) -> None:
+    """While runs are made, whoever follows `latest` finds a whole report."""
+    desk.notebook("own", "1 + 1")
+    desk.make("own")
+    link, missing, stop = desk.folder / "reports" / "own" / "latest", [], threading.Event()
+
+    def watch() -> None:
+        while not stop.is_set():
+            if not (link / "index.html").exists():
+                missing.append(time.time())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        for _ in range(3):
+            report.history.point_latest(link.parent, desk.make().folder)
+    finally:
+        stop.set()
+        watcher.join()
+    assert missing == []
+
+
+def test_a_run_that_is_stopped_leaves_nothing_half_made(desk: Desk) -> None:
+    """Ctrl-C, or a full disk: no folder of a run appears, no kernel stays."""
+    desk.notebook("own", "import time\ntime.sleep(60)")
+
+    def stop(step: Step) -> None:
+        if step.done > 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        desk.make("own", tell=stop)
+    assert list((desk.folder / "reports" / "own").iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_swept_after_days(desk: Desk) -> None:
+    """A kill leaves a folder aside; it is never listed, and goes when it is old."""
+    desk.notebook("own", "1 + 1")
+    left = desk.folder / "reports" / "own" / ".aside-killed"
+    left.mkdir(parents=True)
+    (left / "report.json").write_text("{}")
+    desk.make("own")
+    assert left.exists()
+    old = time.time() - timedelta(days=3).total_seconds()
+    os.utime(left, (old, old))
+    desk.make("own")
+    assert not left.exists()
+
+
+def test_a_damaged_run_does_not_break_the_history(desk: Desk) -> None:
+    """One unreadable report.json is left out, the others are listed."""
+    desk.notebook("own", "1 + 1")
+    broken = desk.folder / "reports" / "own" / "2026-01-01" / "20260101T000000000Z"
+    broken.mkdir(parents=True)
+    (broken / "report.json").write_text("{")
+    made = desk.make("own")
+    index = (desk.folder / "reports" / "index.html").read_text("utf-8")
+    assert made.folder.name in index
+    assert broken.name not in index
+
+
+# ------------------------------------------------------------------------------------------------------- pages in a browser
+
+
+class Asked(BaseHTTPRequestHandler):
+    """Notes whoever asks for anything."""
+
+    def do_GET(self) -> None:  # noqa: N802 - the library's name
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        self.send_response(404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture(scope="session")
+def listener() -> Iterator[ThreadingHTTPServer]:
+    """A server on loopback that notes every request."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Asked)
+    server.asked = []  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser(needs: Callable[[str], str], listener: ThreadingHTTPServer) -> Iterator[Browser]:
+    """A browser whose every request to anywhere would go through the listener."""
+    proxy = f"--proxy-server=http://127.0.0.1:{listener.server_port}"
+    with Browser(needs("chromium"), proxy, "--proxy-bypass-list=<-loopback>") as opened:
+        yield opened
+
+
+def pages_of(run: report.Run) -> list[Path]:
+    return [*sorted(run.folder.glob("*.html")), run.folder.parent.parent.parent / "index.html"]
+
+
+@pytest.mark.parametrize("language", ["english", "korean"])
+def test_every_page_opens_and_asks_for_nothing(
+    language: str, request: pytest.FixtureRequest, browser: Browser, listener: ThreadingHTTPServer, tmp_path: Path
+) -> None:
+    """No request leaves a page, seen by the browser and by a listening proxy; one that asks is seen by both."""
+    asked = listener.asked  # type: ignore[attr-defined]
+    for page in pages_of(request.getfixturevalue(language)):
+        assert REMOTE.search(page.read_text("utf-8")) is None, page
+        asked.clear()
+        opened = browser.open(page.as_uri())
+        assert opened.ask("document.querySelector('h1').textContent")
+        assert (page.name, opened.requests, asked, opened.complaints) == (page.name, [], [], [])
+        assert page.stat().st_size < 1_000_000
+    greedy = tmp_path / "greedy.html"
+    greedy.write_text("<!doctype html><img src='http://192.0.2.1/pixel.png'>", "utf-8")
+    assert browser.open(greedy.as_uri()).requests == ["http://192.0.2.1/pixel.png"]
+    assert asked == ["http://192.0.2.1/pixel.png"]
+
+
+def test_a_page_opens_where_there_is_no_network_at_all(
+    english: report.Run, needs: Callable[[str], str], tmp_path: Path
+) -> None:
+    """In a network namespace of its own, without even loopback, the whole page is there."""
+    asked = [
+        needs("unshare"),
+        "--map-root-user",
+        "--net",
+        needs("chromium"),
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+    ]
+    asked += ["--no-first-run", f"--user-data-dir={tmp_path}", "--dump-dom", (english.folder / "logins.html").as_uri()]
+    seen = subprocess.run(asked, capture_output=True, text=True, timeout=120, env={**os.environ, "HOME": str(tmp_path)})
+    if "unshare failed" in seen.stderr:
+        pytest.skip("this machine lets nobody make a network namespace")
+    assert "<h1>Logins</h1>" in seen.stdout
+    assert seen.stdout.count("<figure") == 3
+    assert "</footer>" in seen.stdout
+
+
+def test_every_hostile_name_reaches_the_reader_as_text(english: report.Run, browser: Browser, data_dir: Path) -> None:
+    """Read back from the rendered page, each cell is what the log said, with what cannot be seen written out."""
+    events = audit_nb.open_events(data_dir)
+    expected = [
+        words.visible(value) for value in tables.commands(events).order_by("time").command.to_pyarrow().to_pylist()
+    ]
+    page = browser.open((english.folder / "commands.html").as_uri())
+    column = "Array.from(document.querySelectorAll('table')).at(-1)"
+    rows = page.ask(f"Array.from({column}.tBodies[0].rows).map(row => row.cells[4].textContent)")
+    cut = [text if len(text) <= 400 else text[:400] for text in expected]
+    assert [row[:400] for row in reversed(rows)] == [text[:400] for text in cut]
+    assert page.ask("document.querySelectorAll('main script, main svg, main iframe, [onerror], [onload]').length") == 0
+
+
+def test_a_table_on_disk_holds_every_hostile_name(english: report.Run, data_dir: Path) -> None:
+    """Read back from the CSV, too; and no cell is a formula."""
+    text = (english.folder / "tables" / "commands-commands.csv").read_text("utf-8")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    expected = tables.commands(audit_nb.open_events(data_dir)).to_pyarrow().to_pylist()
+    found = {row["serial"]: row for row in rows}
+    for row in expected:
+        for column in ("command", "exe"):
+            assert found[str(row["serial"])][column].removeprefix("'") == words.visible(row[column]).removeprefix("'")
+            assert not re.match(r"\s*[=+\-@\t\r]", found[str(row["serial"])][column])
+
+
+def test_the_policy_of_a_page_stops_what_got_past(english: report.Run, browser: Browser, tmp_path: Path) -> None:
+    """A script, a style and an image that somebody smuggled into a page do nothing there."""
+    page = (english.folder / "index.html").read_text("utf-8")
+    smuggled = (
+        "<script>window.ran = 1</script><img id=i src=http://192.0.2.1/x onerror='window.ran = 2'>"
+        "<p id=s style='position:fixed'>x</p>"
+    )
+    target = tmp_path / "smuggled.html"
+    target.write_text(page.replace("</main>", f"{smuggled}</main>"), "utf-8")
+    opened = browser.open(target.as_uri())
+    assert opened.ask("window.ran === undefined")
+    assert opened.ask("getComputedStyle(document.getElementById('s')).position") == "static"
+    assert any("Content Security Policy" in text for text in opened.complaints)
+    assert opened.ask("document.querySelectorAll('th button').length") > 0, "our own script runs"
+
+
+def test_a_table_sorts_filters_and_pages(english: report.Run, browser: Browser) -> None:
+    """By a click on a heading, by a word, 25 rows at a time; a screen reader hears the order and the count."""
+    page = browser.open((english.folder / "commands.html").as_uri())
+    page.ask(
+        "window.t = Array.from(document.querySelectorAll('table')).at(-1); window.box = t.parentNode.previousSibling; 1"
+    )
+    shown = "Array.from(t.tBodies[0].rows).filter(row => getComputedStyle(row).display !== 'none')"
+    assert page.ask(f"{shown}.length") == 25
+    assert page.ask("box.querySelector('[role=status]').textContent") == f"1–25 / {len(NAMES)}"
+    page.ask("Array.from(box.querySelectorAll('button')).at(-1).click()")
+    assert page.ask(f"{shown}.length") == len(NAMES) - 25
+    page.ask("t.tHead.rows[0].cells[0].querySelector('button').click()")
+    assert page.ask("t.tHead.rows[0].cells[0].getAttribute('aria-sort')") == "ascending"
+    times = page.ask(f"{shown}.map(row => row.cells[0].textContent)")
+    assert times == sorted(times)
+    assert len(times) == 25
+    page.ask("const i = box.querySelector('input'); i.value = 'SCRIPT>'; i.dispatchEvent(new Event('input'))")
+    assert page.ask(f"{shown}.map(row => row.cells[4].textContent)") == ["/bin/echo '<script>alert(1)</script>'"]
+
+
+def test_the_code_is_hidden_until_it_is_asked_for(english: report.Run, browser: Browser) -> None:
+    """A reader sees results; a button shows how they were made."""
+    page = browser.open((english.folder / "logins.html").as_uri())
+    visible = (
+        "Array.from(document.querySelectorAll('.code')).filter(c => getComputedStyle(c).display !== 'none').length"
+    )
+    assert page.ask(visible) == 0
+    page.ask("document.querySelector('button[data-code]').click()")
+    assert page.ask(visible) == page.ask("document.querySelectorAll('.code').length") > 4
+    assert page.ask("document.querySelector('button[data-code]').getAttribute('aria-pressed')") == "true"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_no_page_scrolls_sideways(english: report.Run, browser: Browser, width: int, dark: bool) -> None:
+    """On a phone a wide table scrolls inside its box, the page does not; charts take the narrow picture there."""
+    for path in pages_of(english):
+        page = browser.open(path.as_uri(), width=width, dark=dark)
+        assert page.ask("document.documentElement.scrollWidth") <= width, path.name
+        narrow = page.ask("Array.from(document.images).map(i => i.currentSrc === i.src)")
+        assert all(is_wide == (width > 600) for is_wide in narrow), path.name
+
+
+def test_a_page_can_be_walked_by_keyboard_and_ear(english: report.Run, korean: report.Run, browser: Browser) -> None:
+    """One h1, no level skipped, landmarks, a language, unique ids, words for every figure, a caption for every table."""
+    for run, language in ((english, "en"), (korean, "ko")):
+        for path in pages_of(run)[:-1]:
+            page = browser.open(path.as_uri())
+            assert page.ask("document.documentElement.lang") == language
+            levels = page.ask("Array.from(document.querySelectorAll('h1,h2,h3,h4')).map(h => +h.tagName[1])")
+            assert levels[0] == 1
+            assert levels.count(1) == 1
+            assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False)), path.name
+            ids = page.ask("Array.from(document.querySelectorAll('[id]')).map(e => e.id)")
+            assert len(ids) == len(set(ids))
+            assert page.ask("['header', 'main', 'footer'].every(tag => document.querySelectorAll(tag).length === 1)")
+            assert page.ask("Array.from(document.images).every(i => i.alt.length > 20)")
+            assert page.ask(
+                "Array.from(document.querySelectorAll('table')).every(t => t.caption && t.caption.textContent)"
+            )
+            assert page.ask("Array.from(document.querySelectorAll('th')).every(h => h.scope === 'col')")
+            assert page.ask(
+                "Array.from(document.querySelectorAll('.contents a')).every(a => document.querySelector(a.hash))"
+            )
+
+
+def test_links_of_a_run_lead_to_files(english: report.Run, korean: report.Run) -> None:
+    """Nothing is linked that is not there."""
+    for path in pages_of(english):
+        for target in re.findall(r'href="([^"#:][^":]*)"', path.read_text("utf-8")):
+            assert (path.parent / html.unescape(target)).exists(), (path.name, target)
+
+
+def test_a_korean_report_is_korean(korean: report.Run, browser: Browser) -> None:
+    """Headings, headlines, verdict and figures; what the log said stays as it is."""
+    assert korean.report["period"]["label"] == "2026-11-23 (월)"
+    assert korean.report["period"]["zone"] == "Asia/Seoul (UTC+9)"
+    assert f"실패한 로그인 {len(NAMES)}건" in korean.verdict["sentence"]
+    for name in ("overview", "logins", "commands"):
+        page = browser.open((korean.folder / f"{name}.html").as_uri())
+        for text in page.ask(
+            "Array.from(document.querySelectorAll('h1,h2,h3,caption,figcaption,.prose p')).map(e => e.innerText)"
+        ):
+            assert re.search("[가-힣]", text), (name, text)
+
+
+def test_contrast_of_text_is_enough_in_light_and_dark(english: report.Run, browser: Browser) -> None:
+    """4.5 to 1 for every text that is shown (WCAG AA)."""
+    script = """(() => {
+      const parts = c => c.match(/[\\d.]+/g).map(Number);
+      const lum = c => { const [r, g, b] = parts(c).map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+        return .2126 * r + .7152 * g + .0722 * b };
+      const paper = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor;
+        if (!/, 0\\)$|transparent|color/.test(c)) return c } return 'rgb(255,255,255)' };
+      return Array.from(document.querySelectorAll('body *')).filter(e => e.checkVisibility() &&
+          Array.from(e.childNodes).some(n => n.nodeType === 3 && n.textContent.trim()) && !e.disabled)
+        .map(e => { const [a, b] = [lum(getComputedStyle(e).color), lum(paper(e))].sort((x, y) => y - x);
+          return [(a + .05) / (b + .05), e.outerHTML.slice(0, 80)] }).filter(([ratio]) => ratio < 4.5) })()"""
+    for path in pages_of(english):
+        for dark in (False, True):
+            assert browser.open(path.as_uri(), dark=dark).ask(script) == [], (path.name, dark)
+
+
+def test_paper_is_white_also_from_a_dark_screen(english: report.Run, browser: Browser, tmp_path: Path) -> None:
+    """Printed, every row of a table is there and nothing is drawn for a dark page."""
+    page = browser.open((english.folder / "commands.html").as_uri(), dark=True)
+    page.call("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    assert page.ask("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.ask("getComputedStyle(document.querySelector('.tools')).display") == "none"
+    hidden = (
+        "Array.from(document.querySelectorAll('tbody tr')).filter(r => getComputedStyle(r).display === 'none').length"
+    )
+    assert page.ask(hidden) == 0
+    page.pdf(tmp_path / "page.pdf")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_data_of_today_is_read_with_words_for_the_time(desk: Desk, data_dir: Path) -> None:
+    """`yesterday` is resolved once, for all notebooks, in the report's time zone."""
+    desk.notebook("own", "print(since, until)")
+    desk.parameters("since: yesterday\nuntil: today\ntimezone: Asia/Seoul")
+    made = desk.make("own", data_dir=data_dir)
+    since, until = (datetime.fromisoformat(made.report["period"][end]) for end in ("since", "until"))
+    assert until - since == timedelta(days=1)
+    assert (since.hour, since.utcoffset()) == (0, timedelta(hours=9))
+    assert since < datetime.now(UTC)
+    assert made.folder.parent.name == f"{since:%Y-%m-%d}"
+    kept = nbformat.read(made.folder / "notebooks" / "own.ipynb", as_version=4)
+    assert kept.cells[-1].outputs[0].text.strip() == f"{since.isoformat()} {until.isoformat()}"
+
+
+def test_the_store_is_only_read(english: report.Run, data_dir: Path) -> None:
+    """Making a report changes nothing in the data folder."""
+    assert store.open_events(data_dir).count().to_pyarrow().as_py() == 3 * len(NAMES)
+    assert {path.name for path in data_dir.iterdir()} <= {"archive", "store", "fetches.jsonl", "lock"}
+    assert DAY.year == 2026
