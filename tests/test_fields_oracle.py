@@ -21,8 +21,7 @@ import pytest
 
 from audit_nb import records
 from audit_nb.events import plain, read_events
-from audit_nb.fields import Context, Field, IdMap, interpret_record
-from audit_nb.fields.interpret import own_context
+from audit_nb.fields import Context, Field, IdMap, interpret_record, own_context
 
 HERE = Path(__file__).parent
 LOGS = HERE / "data/logs"

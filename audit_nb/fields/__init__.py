@@ -12,7 +12,7 @@ The contract with the reader of records, which calls once for each *distinct* va
 from audit_nb.fields.addresses import Socket, decode_socket
 from audit_nb.fields.argv import decode_argv
 from audit_nb.fields.ids import IdMap, is_unset
-from audit_nb.fields.interpret import Context, Field, decode_value, interpret, interpret_record
+from audit_nb.fields.interpretation import Context, Field, decode_value, interpret, interpret_record, own_context
 from audit_nb.fields.kinds import kind_of
 from audit_nb.fields.labels import Decision, decision_of, notice_of
 from audit_nb.fields.machines import arch_name, arch_word, errno_name, is_little_endian, syscall_name
@@ -43,6 +43,7 @@ __all__ = [
     "is_unset",
     "kind_of",
     "notice_of",
+    "own_context",
     "parse_exit",
     "record_type_name",
     "record_type_number",

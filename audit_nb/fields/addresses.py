@@ -7,9 +7,12 @@ The family and every number of the host's own are in the host's byte order, port
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from audit_nb.fields import tables
 from audit_nb.fields.text import is_hex, readable
+
+Order = Literal["little", "big"]
 
 UNNAMED = "unnamed socket"
 
@@ -46,16 +49,17 @@ def _families() -> dict[int, str]:
     return dict(tables.constants("family"))
 
 
-def _order(data: bytes, little_endian: bool) -> str:
+def _order(data: bytes, little_endian: bool) -> Order:
     """The byte order that makes a known family of the first two bytes: an `arch=` may be lost with its record."""
-    told, other = ("little", "big") if little_endian else ("big", "little")
+    told: Order = "little" if little_endian else "big"
+    other: Order = "big" if little_endian else "little"
     families = _families()
     if int.from_bytes(data[:2], told) not in families and int.from_bytes(data[:2], other) in families:
         return other
     return told
 
 
-def _number(data: bytes, start: int, end: int, order: str) -> int | None:
+def _number(data: bytes, start: int, end: int, order: Order) -> int | None:
     return int.from_bytes(data[start:end], order) if len(data) >= end else None
 
 
@@ -68,7 +72,7 @@ def _text(number: int | None) -> str | None:
     return None if number is None else str(number)
 
 
-def _local(data: bytes, order: str) -> Socket:
+def _local(data: bytes, order: Order) -> Socket:
     name = data[2:]
     if not name:
         return Socket("", path=UNNAMED)
@@ -79,12 +83,12 @@ def _local(data: bytes, order: str) -> Socket:
     return Socket("", path=readable(name.split(b"\0")[0]))
 
 
-def _inet(data: bytes, order: str) -> Socket:
+def _inet(data: bytes, order: Order) -> Socket:
     address = socket.inet_ntop(socket.AF_INET, data[4:8]) if len(data) >= 8 else None
     return Socket("", address=address, port=_number(data, 2, 4, "big"))
 
 
-def _inet6(data: bytes, order: str) -> Socket:
+def _inet6(data: bytes, order: Order) -> Socket:
     address = socket.inet_ntop(socket.AF_INET6, data[8:24]) if len(data) >= 24 else None
     scope = _number(data, 24, 28, order)
     if address and scope and address.startswith("fe80:"):
@@ -92,19 +96,19 @@ def _inet6(data: bytes, order: str) -> Socket:
     return Socket("", address=address, port=_number(data, 2, 4, "big"))
 
 
-def _netlink(data: bytes, order: str) -> Socket:
+def _netlink(data: bytes, order: Order) -> Socket:
     return Socket("", address=_text(_number(data, 4, 8, order)))
 
 
-def _vsock(data: bytes, order: str) -> Socket:
+def _vsock(data: bytes, order: Order) -> Socket:
     return Socket("", address=_text(_number(data, 8, 12, order)), port=_port(_number(data, 4, 8, order)))
 
 
-def _packet(data: bytes, order: str) -> Socket:
+def _packet(data: bytes, order: Order) -> Socket:
     return Socket("", address=_text(_number(data, 4, 8, order)), port=_number(data, 2, 4, "big"))
 
 
-DECODERS: dict[str, Callable[[bytes, str], Socket]] = {
+DECODERS: dict[str, Callable[[bytes, Order], Socket]] = {
     "local": _local,
     "inet": _inet,
     "inet6": _inet6,

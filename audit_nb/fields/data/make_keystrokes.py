@@ -1,4 +1,4 @@
-"""Make keystrokes.csv from terminfo: `python make_keystrokes.py NEW` (README.md says where NEW comes from).
+"""Make keystrokes.csv from terminfo: `python -m audit_nb.fields.data.make_keystrokes NEW` (README.md says whence).
 
 A sequence is named by what most terminals of ncurses-base and ncurses-term mean by it, except that the terminals people
 sit at are asked first. `infocmp` (ncurses-bin) does the reading.
@@ -11,7 +11,7 @@ import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from make_tables import HERE, source
+from audit_nb.fields.data.make_tables import HERE, source
 
 COMMON = ("linux", "xterm", "xterm-256color", "screen", "tmux", "rxvt", "vt220")
 # Families of terminals and emulators that are still in use; VT52, whose sequences are ESC and a letter, is not.

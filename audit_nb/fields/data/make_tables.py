@@ -1,7 +1,7 @@
-"""Make the tables of this folder from system headers: `python make_tables.py NEW OLD` (README.md says whence).
+"""Make the tables of this folder from system headers: `python -m audit_nb.fields.data.make_tables NEW OLD`.
 
-NEW and OLD are folders into which Debian packages were extracted. OLD is an older linux-libc-dev, read only for what
-newer kernels no longer have (the 31-bit system calls of s390). The C preprocessor `cpp` does the reading.
+NEW and OLD are folders into which Debian packages were extracted; README.md says which. OLD is an older linux-libc-dev,
+read only for what newer kernels no longer have (the 31-bit system calls of s390). `cpp` does the reading.
 """
 
 import csv
@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from headers import MACHINES, Headers, number
-from sets import MIPS_SOCKET_TYPES, SETS, TEXT_SETS, Set
+from audit_nb.fields.data.headers import MACHINES, Headers, number
+from audit_nb.fields.data.sets import MIPS_SOCKET_TYPES, SETS, TEXT_SETS, Set
 
 HERE = Path(__file__).parent
 

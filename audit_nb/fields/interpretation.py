@@ -103,14 +103,16 @@ def interpret_record(
 def own_context(record_type: str, fields: Sequence[Field], context: Context) -> Context:
     """The context of one record: what it says of itself goes before what the event says."""
     own = {key: readable(raw) for key, raw, _ in fields}
-    found = {
-        "arch": own.get("arch"),
-        "syscall_nr": _number(own.get("syscall", own.get("uring_op", "")), 10),
-        "beside": own,
-    }
+    number = _number(own.get("syscall", own.get("uring_op", "")), 10)
+    context = replace(
+        context,
+        arch=own.get("arch", context.arch),
+        syscall_nr=context.syscall_nr if number is None else number,
+        beside=own,
+    )
     if record_type == "SYSCALL":
-        found |= {"a0": _number(own.get("a0", ""), 16), "a1": _number(own.get("a1", ""), 16)}
-    return replace(context, **{name: value for name, value in found.items() if value is not None})
+        return replace(context, a0=_number(own.get("a0", ""), 16), a1=_number(own.get("a1", ""), 16))
+    return context
 
 
 def _number(text: str, base: int) -> int | None:
