@@ -55,8 +55,8 @@ X86_64 = Context(arch="c000003e")
         ("USER_AUTH", "acct", b"28756E6B6E6F776E207573657229", False, "(unknown user)"),
         ("USER_AUTH", "acct", b"root", False, "root"),
         ("USER_AUTH", "acct", b"deadbeef", False, "deadbeef"),
-        ("TTY", "data", b"72706D7F1B5B410D", False, '"rpm",<backspace>,<up>,<ret>'),
-        ("USER_TTY", "data", b"ED959C", False, '"한"'),
+        ("TTY", "data", b"72706D7F1B5B410D", False, "rpm\x7f\x1b[A\r"),
+        ("USER_TTY", "data", b"00ED959C", False, "\x00한"),
         ("KERN_MODULE", "name", b"6E6674", False, "nft"),
         ("TRUSTED_APP", "note", b"4869", False, "4869"),
         ("TRUSTED_APP", "note", b"486F", False, "Ho"),
@@ -71,10 +71,15 @@ def test_hex_is_undone_only_where_a_field_is_encoded_and_not_quoted(record_type,
 
 def test_keystrokes_are_read_character_by_character():
     """0x9B begins a key of an 8-bit terminal, but within a UTF-8 character it is a part of that."""
-    assert decode_value("TTY", "data", "가".encode().hex().upper().encode(), False) == '"가"'
-    assert decode_value("TTY", "data", b"9B41", False) == "<up>"
-    assert decode_value("TTY", "data", b"61FF22005C", False) == '"a\\377\\"\\000\\\\"'
-    assert decode_value("TTY", "data", b"1B0D", False) == "<esc>,<ret>"
+
+    def keys(raw: bytes) -> str:
+        return interpret("TTY", "data", raw, False, Context())
+
+    assert keys(b"72706D7F1B5B410D") == '"rpm",<backspace>,<up>,<ret>'
+    assert keys("가".encode().hex().upper().encode()) == '"가"'
+    assert keys(b"9B41") == "<up>"
+    assert keys(b"61FF22005C") == '"a\\377\\"\\000\\\\"'
+    assert keys(b"1B0D") == "<esc>,<ret>"
 
 
 def test_several_keys_stand_in_one_value():

@@ -13,7 +13,7 @@ from audit_nb.fields.capabilities import show_capabilities, show_capability
 from audit_nb.fields.ids import IdMap, group_name, is_unset, user_name
 from audit_nb.fields.keystrokes import decode_keystrokes
 from audit_nb.fields.kinds import kind_of
-from audit_nb.fields.text import decode_key, decode_proctitle, decode_text, readable, split_keys
+from audit_nb.fields.text import decode_bytes, decode_proctitle, decode_text, readable, split_keys
 
 NOTHING = {b"", b"(null)", b"(none)", b"?"}
 
@@ -43,8 +43,8 @@ Field = tuple[str, bytes, bool]
 def decode_value(record_type: str, key: str, raw: bytes, quoted: bool) -> str:
     """The text of a value: hex is undone where the field is declared encoded and the value is not quoted.
 
-    Keystrokes are shown as keys, NUL in a proctitle as a blank, an abstract socket's name with `@`. `(null)`, `(none)`,
-    `?` and nothing stay as they are. Bytes that are not UTF-8 are shown as `\\xff`. Never raises.
+    NUL in a proctitle becomes a blank, an abstract socket's name begins with `@`; what a terminal sent keeps its control
+    characters (`interpret` names the keys). `(null)`, `(none)`, `?` and nothing stay as they are. Bytes that are not UTF-8 are shown as `\\xff`. Never raises.
     """
     decoder = ENCODED.get(kind_of(record_type, key))
     return decoder(raw, quoted) if decoder else readable(raw)
@@ -57,9 +57,9 @@ def _guess(raw: bytes, quoted: bool) -> str:
 
 ENCODED: dict[str, Callable[[bytes, bool], str]] = {
     "text": decode_text,
-    "key": decode_key,
+    "key": decode_bytes,
     "proctitle": decode_proctitle,
-    "keystrokes": decode_keystrokes,
+    "keystrokes": decode_bytes,
     "guess": _guess,
 }
 
@@ -71,9 +71,10 @@ def interpret(record_type: str, key: str, raw: bytes, quoted: bool, context: Con
         return readable(raw)
     if kind in ("uid", "gid") and key in context.enriched:
         return context.enriched[key]
-    decoder = ENCODED.get(kind)
-    if decoder:
-        text = decoder(raw, quoted)
+    if kind == "keystrokes":
+        return decode_keystrokes(raw, quoted)
+    if kind in ENCODED:
+        text = ENCODED[kind](raw, quoted)
         return " key=".join(split_keys(text)) if kind == "key" else text
     text = readable(raw)
     word = SHOWN[kind](text, key, context) if kind in SHOWN else None

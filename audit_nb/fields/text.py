@@ -34,8 +34,8 @@ def decode_text(raw: bytes, quoted: bool) -> str:
     return readable(data)
 
 
-def decode_key(raw: bytes, quoted: bool) -> str:
-    """The `key=` of a record; `split_keys` takes several apart."""
+def decode_bytes(raw: bytes, quoted: bool) -> str:
+    """Encoded text as it is, NUL and control characters included: a `key=`, what a terminal sent."""
     return readable(raw) if quoted or not is_hex(raw) else readable(bytes.fromhex(raw.decode("ascii")))
 
 
