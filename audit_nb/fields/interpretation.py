@@ -43,8 +43,9 @@ Field = tuple[str, bytes, bool]
 def decode_value(record_type: str, key: str, raw: bytes, quoted: bool) -> str:
     """The text of a value: hex is undone where the field is declared encoded and the value is not quoted.
 
-    NUL in a proctitle becomes a blank, an abstract socket's name begins with `@`; what a terminal sent keeps its control
-    characters (`interpret` names the keys). `(null)`, `(none)`, `?` and nothing stay as they are. Bytes that are not UTF-8 are shown as `\\xff`. Never raises.
+    NUL in a proctitle becomes a blank, an abstract socket's name begins with `@`; what a terminal sent keeps its
+    control characters (`interpret` names the keys). `(null)`, `(none)`, `?` and nothing stay as they are. Bytes that
+    are not UTF-8 are shown as `\\xff`. Never raises.
     """
     decoder = ENCODED.get(kind_of(record_type, key))
     return decoder(raw, quoted) if decoder else readable(raw)
