@@ -7,15 +7,18 @@ record's `form` (its body with `*` for every value) says which fields it has; `r
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from audit_nb import columns, fields, redact, scan
+from audit_nb.boots import Boots, Changes, boots_of
+from audit_nb.copies import drop_copies
 from audit_nb.fields import IdMap
-from audit_nb.spans import EVER, Account, Piece, Spans, read_spans
+from audit_nb.spans import EVER, Account, Found, Piece, Spans, find, read_spans
 from audit_nb.values import MATRIX, MEMBERS, Values, Words
 
 Array = np.ndarray[Any, Any]
@@ -132,48 +135,91 @@ MALFORMED = pa.schema(
 
 
 @dataclass(frozen=True)
-class Counts:
-    """What was counted while reading one part, beyond its bytes."""
+class Session:
+    """A visit of our own collector: logins of `account` from `address` between the two times are its doing."""
 
-    records: int = 0
-    events: int = 0
-    incomplete: int = 0
-    malformed: int = 0
-    repaired: int = 0
-    unread: int = 0
-    interpreted: int = 0
+    account: str
+    address: str
+    since_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a host beside its logs: names of ids, and our own visits."""
+
+    ids: IdMap = field(default_factory=IdMap)
+    sessions: Sequence[Session] = ()
+    salt: bytes | None = None  # for the pseudonyms of accounts, see `redact.account`
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """What came of some bytes: the events, the malformed lines, and whose bytes they are (one account for each piece)."""
+    """What came of some bytes: the events, the malformed lines, and whose bytes they are (one account for each piece).
+
+    By event: how many of its records had lost the separator in front of their names (`repaired`), and how many pieces of
+    text no field explains (`unread`). `asked` are the ids whose names were looked for in the id map.
+    """
 
     events: pa.Table
     malformed: pa.Table
     accounting: list[Account]
-    counts: Counts
+    repaired: Array
+    unread: Array
+    copies: int
+    asked: Mapping[str, frozenset[int]]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Records, events, incomplete events, malformed lines, repaired records, unread pieces of text, interpreted lines."""
+        return {
+            "records": int(pc.sum(pc.list_value_length(self.events["types"])).as_py() or 0),
+            "events": len(self.events),
+            "incomplete": int(pc.sum(pc.invert(self.events["complete"])).as_py() or 0),
+            "malformed": len(self.malformed),
+            "repaired": int(self.repaired.sum()),
+            "unread": int(self.unread.sum()),
+            "interpreted": sum(account.interpreted for account in self.accounting),
+        }
 
 
 def read_events(
     blocks: Iterable[Piece | bytes],
     *,
     host: str,
-    ids: IdMap | None = None,
+    known: Known | None = None,
     since_ms: int = EVER[0],
     until_ms: int = EVER[1],
+    boots: tuple[Sequence[Changes], Mapping[str, Sequence[int]]] | None = None,
 ) -> Parsed:
     """The events of these bytes (whole lines; several blocks continue each other), as a table of SCHEMA's columns.
 
     Text columns are dictionary-encoded (`plain` undoes it). Records outside since_ms <= time < until_ms are passed over.
+    `boots` are the changes of each piece and when each boot began (see `boots.Boots`), for bytes that others precede.
     """
     pieces = [Piece(block) if isinstance(block, bytes) else block for block in blocks]
-    spans = read_spans(pieces, since_ms=since_ms, until_ms=until_ms)
-    return _Builder(spans, host, ids or IdMap()).build()
+    found = find(pieces, since_ms=since_ms, until_ms=until_ms)
+    if boots is None:
+        counted = Boots()
+        boots = counted.follow(found), counted.began
+    return _Builder(read_spans(found), host, known or Known(), boots).build()
 
 
 def plain(table: pa.Table) -> pa.Table:
     """The same table in SCHEMA's own types, without dictionaries."""
     return table.cast(SCHEMA)
+
+
+def malformed_table(found: Found, host: str) -> pa.Table:
+    """The lines that could not be read, as a table of MALFORMED's columns."""
+    rows = []
+    for one in found.malformed:
+        piece = found.pieces[one.piece]
+        text = one.text.decode("utf-8", "backslashreplace")
+        rows.append((host, piece.segment, piece.offset + one.at, one.length, one.reason, text))
+    return pa.table(
+        [pa.array([row[i] for row in rows], kind.type) for i, kind in enumerate(MALFORMED)], schema=MALFORMED
+    )
 
 
 _NUMBER_ROWS = np.array([MATRIX["syscall_nr" if name == "syscall" else name] for name in scan.NUMBERS], dtype=np.int32)
@@ -183,19 +229,32 @@ _HEX_NUMBERS = ("arch", "a0", "a1", "a2", "a3")
 class _Builder:
     """Builds the columns of one part from its spans."""
 
-    def __init__(self, spans: Spans, host: str, ids: IdMap) -> None:
-        self.spans, self.host, self.ids = spans, host, ids
+    def __init__(
+        self, spans: Spans, host: str, known: Known, boots: tuple[Sequence[Changes], Mapping[str, Sequence[int]]]
+    ) -> None:
+        self.spans, self.found, self.host, self.known, self.boots = spans, spans.found, host, known, boots
         self.types = [type_name(name) for name in spans.types]
         self.values = Values(spans, self.types)
+        self.asked: dict[str, set[int]] = {"users": set(), "groups": set()}
 
     def build(self) -> Parsed:
+        copies = drop_copies(self.spans, self.types)
         self._order()
         self._fill()
         calls = self._call_columns()
         shown = self._shown_columns()
         others, unread = self._others()
         table = self._table({"other": others, "unread": unread, **calls, **shown})
-        return Parsed(table, self._malformed(), self.spans.accounts, self._counts())
+        repaired = np.bincount(self.event, self.spans.repaired[self.spans.phrase] & 1, len(self.first))
+        return Parsed(
+            events=table,
+            malformed=malformed_table(self.found, self.host),
+            accounting=self.found.accounts,
+            repaired=repaired.astype(np.int64),
+            unread=self.unread,
+            copies=copies,
+            asked={name: frozenset(ids) for name, ids in self.asked.items()},
+        )
 
     # ------------------------------------------------------------------------------------------------------- the order
 
@@ -203,7 +262,7 @@ class _Builder:
         """Events by time and serial; records by event, in order of arrival."""
         spans, first = self.spans, self.spans.first
         n = len(first)
-        by_time = np.lexsort((first, spans.serial[first], spans.time_ms[first]))
+        by_time = np.lexsort((first, self.found.serial[first], self.found.time_ms[first]))
         rank = np.empty(n, np.int32)
         rank[by_time] = np.arange(n, dtype=np.int32)
         self.event = rank[spans.event]
@@ -262,7 +321,7 @@ class _Builder:
         """`other`: every field that the columns do not give back; and `unread`: the text that no field explains."""
         spans, values = self.spans, self.values
         arguments = (
-            len(spans.start), self.by_event, self.event, spans.phrase, spans.first_field, self.in_matrix, values.value,
+            len(spans.event), self.by_event, self.event, spans.phrase, spans.first_field, self.in_matrix, values.value,
             values.always, values.argument, self.several_execve, spans.mask, spans.lead, spans.row, spans.numbers,
             _NUMBER_ROWS, MATRIX["pid"], self._item_of_record(), self.matrix,
         )  # fmt: skip
@@ -272,8 +331,8 @@ class _Builder:
         scan.find_others(*arguments, record, chosen)
         keys, texts, raws = self._other_codes(record, chosen)
         event = self.event[record]
-        place = np.empty(len(spans.start), np.int32)
-        place[self.by_event] = np.arange(len(spans.start), dtype=np.int32)
+        place = np.empty(len(spans.event), np.int32)
+        place[self.by_event] = np.arange(len(spans.event), dtype=np.int32)
         members = [
             pa.array(place[record] - self.offsets[event], pa.int32()),
             values.other_keys.array(keys),
@@ -305,19 +364,20 @@ class _Builder:
 
     def _item_of_record(self) -> Array:
         """The place of each PATH record among those of its event."""
-        items = np.zeros(len(self.spans.start), np.int32)
+        items = np.zeros(len(self.spans.event), np.int32)
         paths = self._records_of("PATH")
         events = self.event[paths]
         items[paths] = np.arange(len(paths)) - np.searchsorted(events, events)
         return items
 
     def _unread(self, event: Array, keys: Array, texts: Array) -> pa.Array:
+        """`unread`, and how many pieces of it each event has."""
         unread: dict[int, list[str]] = {}
         chosen = keys == self.values.other_keys.codes.get("", -2)
         known = self.values.other_values.texts
         for e, text in zip(event[chosen].tolist(), texts[chosen].tolist(), strict=True):
             unread.setdefault(e, []).append(known[text])
-        self.unread = int(chosen.sum())
+        self.unread = np.bincount(event[chosen], minlength=len(self.first))
         words = Words()
         codes = np.full(len(self.first), -1, np.int32)
         for e, parts in unread.items():
@@ -330,7 +390,7 @@ class _Builder:
         n = len(self.first)
         made |= {
             "host": pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([self.host])),
-            "by_collector": pa.array(np.zeros(n, bool)),
+            "by_collector": pa.array(self._by_collector()),
             "paths": self._paths(),
         }
         made |= self._header_columns()
@@ -348,13 +408,14 @@ class _Builder:
         last = np.array([fields.is_last_record(name) for name in self.types] or [False])
         ending = np.bincount(self.event, weights=last[spans.kind], minlength=len(first))
         self.complete = ending > 0
-        time_ms = spans.time_ms[first]
+        time_ms = self.found.time_ms[first]
+        self.boot = boots_of(self.found, first, spans.node[first], spans.nodes, *self.boots)
         return {
             "node": nodes.array(node_codes[spans.node[first]]),
             "time": pa.array(time_ms * 1000, pa.timestamp("us")),
             "time_ms": pa.array(time_ms),
-            "serial": pa.array(spans.serial[first]),
-            "boot": pa.array(np.zeros(len(first), np.int32)),
+            "serial": pa.array(self.found.serial[first]),
+            "boot": pa.array(self.boot),
             "type": names.array(name_codes[spans.kind[first]]),
             "types": pa.ListArray.from_arrays(
                 pa.array(self.offsets), names.array(name_codes[spans.kind[self.by_event]])
@@ -390,7 +451,7 @@ class _Builder:
         names = ("comm", "exe", "terminal", "subj", "cwd", "proctitle", "op", "acct", "hostname", "addr", "unit")
         made: dict[str, Any] = {name: self.values.words[name].array(self._codes(name)) for name in names}
         for name in (*columns.NAMED, "id"):
-            made[f"{name}_name"] = self._names(name, self.ids.groups if "gid" in name else self.ids.users)
+            made[f"{name}_name"] = self._names(name, self.known.ids.groups if "gid" in name else self.known.ids.users)
         keys = [fields.split_keys(text) for text in self.values.words["key"].texts]
         made["keys"] = _take_lists(keys, self._codes("key"))
         return made
@@ -400,8 +461,9 @@ class _Builder:
         words, codes = self.values.words[f"{name}_name"], self._codes(f"{name}_name")
         values, null = self._number(name)
         missing = (codes < 0) & ~null
-        if known and missing.any():
+        if missing.any():
             distinct, inverse = np.unique(values[missing], return_inverse=True)
+            self.asked["groups" if known is self.known.ids.groups else "users"].update(distinct.tolist())
             found = [words.code(known[i]) if i in known else -1 for i in distinct.tolist()]
             codes[missing] = np.array(found, np.int32)[inverse]
         return words.array(codes)
@@ -465,15 +527,32 @@ class _Builder:
         succeeded = (self.filled[MATRIX["success"]] != 0) & (self.matrix[MATRIX["success"]] == 1)
         known: Collection[str] = (
             {texts[code] for code in np.unique(acct[succeeded & (acct >= 0)]).tolist()}
-            | set(self.ids.users.values())
+            | set(self.known.ids.users.values())
             | {name for column in ("auid", "uid", "id") for name in words[f"{column}_name"].texts}
         )
         shown = Words()
         named = np.array([shown.code(text) for text in texts] + [-1], np.int32)
         masked = named.copy()
         for code in np.unique(acct[~succeeded & (acct >= 0)]).tolist():
-            masked[code] = shown.code(redact.account(texts[code], known))
+            masked[code] = shown.code(redact.account(texts[code], known, salt=self.known.salt))
         return shown.array(np.where(succeeded, named[acct], masked[acct]))
+
+    def _by_collector(self) -> Array:
+        """Events of the logins of our own collector: those of its session, and those of the sshd that let it in."""
+        mine = np.zeros(len(self.first), bool)
+        time_ms = self.found.time_ms[self.first]
+        acct, addr, exe = (self._texts(name) for name in ("acct", "addr", "exe"))
+        for session in self.known.sessions:
+            near = (time_ms >= session.since_ms) & (time_ms < session.until_ms)
+            login = near & (acct == session.account) & (addr == session.address) & (exe == _SSHD)
+            for name in ("pid", "ses"):
+                values, null = self._number(name)
+                mine |= near & ~null & np.isin(values, values[login & ~null])
+        return mine
+
+    def _texts(self, name: str) -> Array:
+        """A text column as an array of objects; None where it is null."""
+        return np.array([*self.values.words[name].texts, None], dtype=object)[self._codes(name)]
 
     def _paths(self) -> pa.Array:
         """Every PATH record, in order of arrival."""
@@ -486,7 +565,7 @@ class _Builder:
             made[name] = pa.array(values.astype(np.int32) if name == "mode" else values, mask=~has)
         for name in columns.PATH_TEXTS:
             made[name] = self.values.words[name].array(np.where(codes[name][1], codes[name][0], -1))
-        for name, known in (("ouid", self.ids.users), ("ogid", self.ids.groups)):
+        for name, known in (("ouid", self.known.ids.users), ("ogid", self.known.ids.groups)):
             made[f"{name}_name"] = self._owner_names(name, known, codes)
         names = [member.name for member in PATH]
         struct = pa.StructArray.from_arrays([made[name] for name in names], names=names)
@@ -507,8 +586,9 @@ class _Builder:
         ids, has = codes[name]
         named = np.where(codes[f"{name}_name"][1], codes[f"{name}_name"][0], -1)
         missing = has & (named < 0)
-        if known and missing.any():
+        if missing.any():
             distinct, inverse = np.unique(ids[missing], return_inverse=True)
+            self.asked["groups" if known is self.known.ids.groups else "users"].update(distinct.tolist())
             named[missing] = np.array([words.code(known[i]) if i in known else -1 for i in distinct.tolist()])[inverse]
         return words.array(named)
 
@@ -537,17 +617,18 @@ class _Builder:
 
     def _record_columns(self) -> dict[str, Any]:
         """The way back to the bytes, and the form of each record."""
-        spans, order, pieces = self.spans, self.by_event, self.spans.pieces
+        spans, order, pieces = self.spans, self.by_event, self.found.pieces
         if not len(order):
             return {
                 "segment": pa.array([], pa.int32()),
                 "offset": pa.array([], pa.int64()),
                 "records": pa.array([], SCHEMA.field("records").type),
             }
-        piece = (np.searchsorted(spans.piece_start, spans.line, side="right") - 1)[order]
-        shift = np.array([one.position for one in pieces]) - spans.piece_start[:-1]
-        position = spans.line[order] + shift[piece]
-        length = (spans.next_line - spans.line)[order]
+        line, after = self.found.places[order, scan.LINE], self.found.places[order, scan.NEXT]
+        piece = (np.searchsorted(self.found.piece_start, line, side="right") - 1).astype(np.int32)
+        shift = np.array([one.position for one in pieces]) - self.found.piece_start[:-1]
+        position = line + shift[piece]
+        length = after - line
         gap = np.zeros(len(order), np.int64)
         gap[1:] = position[1:] - (position[:-1] + length[:-1])
         first = self.offsets[:-1]
@@ -567,31 +648,8 @@ class _Builder:
             "records": pa.ListArray.from_arrays(pa.array(self.offsets), struct),
         }
 
-    # ------------------------------------------------------------------------------------------------------- the rest
 
-    def _malformed(self) -> pa.Table:
-        spans, rows = self.spans, []
-        for one in spans.malformed:
-            piece = int(np.searchsorted(spans.piece_start, one.line, side="right")) - 1
-            offset = one.line - int(spans.piece_start[piece]) + spans.pieces[piece].offset
-            text = one.text.decode("utf-8", "backslashreplace")
-            rows.append((self.host, spans.pieces[piece].segment, offset, one.length, one.reason, text))
-        arrays = [pa.array([row[i] for row in rows], kind.type) for i, kind in enumerate(MALFORMED)]
-        return pa.table(arrays, schema=MALFORMED)
-
-    def _counts(self) -> Counts:
-        spans = self.spans
-        return Counts(
-            records=len(spans.start),
-            events=len(self.first),
-            incomplete=int((~self.complete).sum()),
-            malformed=len(spans.malformed),
-            repaired=int((spans.repaired[spans.phrase] & 1).sum()),
-            unread=self.unread,
-            interpreted=sum(account.interpreted for account in spans.accounts),
-        )
-
-
+_SSHD = "/usr/sbin/sshd"
 _NO_SOCKET = (None, None, None, None)
 _CALL_NUMBERS = ("arch", "syscall_nr", "exit")
 

@@ -270,54 +270,52 @@ def _head_before(buf, line, at):
     return q
 
 
-@kernel
-def count_lines(buf, words, size, shortest):
-    """How many lines of at least `shortest` bytes stand in the first `size` bytes: no record is shorter."""
-    n = 0
-    p = 0
-    while p < size:
-        end, _ = _line_end(buf, words, p, size)
-        if end - p >= shortest:
-            n += 1
-        p = end + 1
-    return n
-
-
 #: The shortest line that can be a record: `type=A audit(1.2:3):`
 SHORTEST = 20
 
+#: What is known of a record's place, by column: its text from START to END, its line from LINE to NEXT (behind the newline),
+#: the word of its type, and where its body begins.
+START, END, LINE, NEXT, TYPE_START, TYPE_END, BODY = range(7)
+PLACES = 7
+
 
 @kernel
-def find_records(buf, words, begin_at, size, since, until, n, odd, start, end, line, next_line, odd_line, odd_end):
-    """Every record's place from begin_at to size: the (start, end) of its text and of its line (next_line: after the newline).
+def _keep(buf, row, at, begin, tail, after, type_start, type_end, body):
+    """Write down a record's place."""
+    row[START] = at
+    row[END] = tail
+    row[LINE] = begin
+    row[NEXT] = after
+    row[TYPE_START] = type_start
+    row[TYPE_END] = type_end
+    row[BODY] = body + 1 if body < tail and buf[body] == 32 else body
 
-    The arrays are filled from n and odd on. Records outside since <= time_ms < until are passed over. Lines that need a closer look stand in odd_*: no header in it, or
-    a second one behind the first. Returns (records, odd lines, NUL bytes beside records, bytes of blank lines, bytes passed
-    over); a count beyond the arrays' size means that they are too small.
+
+@kernel
+def find_records(buf, words, p, size, since, until, n, odd, places, time_ms, serial, odd_line, odd_end):
+    """The place, time and serial of every record from p to size, written from number n on.
+
+    Records outside since <= time_ms < until are passed over. Lines that need a closer look go to odd_*: those without a
+    header, and those with a second one behind the first. Returns (records, odd lines, NUL bytes in front of records,
+    bytes of blank lines, bytes passed over); a count beyond the arrays' size means that they are too small.
     """
     nuls = blank = passed = 0
-    p = begin_at
     while p < size:
         begin = p
-        time_ms = 0
+        t = s = 0
+        t0 = t1 = 0
         while p < size and buf[p] == 0:
             p += 1
         skipped = p - begin
         at = p
+        body = -1
         if p < size and (buf[p] == 116 or buf[p] == 110):  # t, n
-            _, _, _, _, time_ms, _, body = _head(buf, p, size)
-            stop, second = _line_end(buf, words, p if body < 0 else body, size)
-            if body > stop:
-                body = -1
-            if body < 0 and second < 0:
-                _, second = _line_end(buf, words, p, size)
-        else:
-            body = -1
-            stop, second = _line_end(buf, words, p, size)
+            _, _, t0, t1, t, s, body = _head(buf, p, size)
+        stop, second = _line_end(buf, words, p if body < 0 else body, size)
         if body < 0 and second >= 0:
             at = _head_before(buf, p, second)
             if at >= 0:
-                _, _, _, _, time_ms, _, body = _head(buf, at, stop)
+                _, _, t0, t1, t, s, body = _head(buf, at, stop)
                 if body >= 0:
                     _, second = _line_end(buf, words, body, stop + 1)
         after = stop + 1
@@ -325,17 +323,16 @@ def find_records(buf, words, begin_at, size, since, until, n, odd, start, end, l
             tail = stop
             while tail > body and (buf[tail - 1] == 13 or buf[tail - 1] == 0):
                 tail -= 1
-            if time_ms < since or time_ms >= until:
+            if t < since or t >= until:
                 passed += after - begin
             else:
-                if n < start.size:
-                    start[n] = at
-                    end[n] = tail
-                    line[n] = begin
-                    next_line[n] = after
+                if n < time_ms.size:
+                    _keep(buf, places[n], at, begin, tail, after, t0, t1, body)
+                    time_ms[n] = t
+                    serial[n] = s
                 n += 1
                 nuls += skipped
-        elif stop - p == 0:
+        elif stop == p:
             blank += after - begin
         else:
             if odd < odd_line.size:
@@ -344,6 +341,17 @@ def find_records(buf, words, begin_at, size, since, until, n, odd, start, end, l
             odd += 1
         p = after
     return n, odd, nuls, blank, passed
+
+
+@kernel
+def read_heads(buf, count, places, time_ms, serial):
+    """Complete the places of records of which START, END, LINE and NEXT are known. All of them have a header."""
+    for r in range(count):
+        row = places[r]
+        _, _, t0, t1, t, s, body = _head(buf, row[START], row[END])
+        _keep(buf, row, row[START], row[LINE], row[END], row[NEXT], t0, t1, body)
+        time_ms[r] = t
+        serial[r] = s
 
 
 # -------------------------------------------------------------------------------------------------------------- records
@@ -439,41 +447,35 @@ def _numbers(buf, p, end, row):
 
 @kernel
 def read_records(
-    buf, words, count, start, end, seed,
-    time_ms, serial, node, kind, body, mask, lead, row, rows,
+    buf, words, count, places, seed, node, kind, mask, lead, row, rows,
     phrase, phrase_table, phrase_hash, phrase_kind, phrase_start, phrase_end,
     type_table, type_hash, type_kind, type_start, type_end,
     node_table, node_hash, node_kind, node_start, node_end,
 ):  # fmt: skip
-    """Read the header and numbers of each record and number its phrase, type and node among the distinct ones.
+    """Read the numbers of each record and number its phrase, type and node among the distinct ones.
 
-    Returns (distinct phrases, types, nodes, SYSCALL rows filled), or (-1, …) when there are more types or nodes than the arrays hold.
+    Returns (distinct phrases, types, nodes, SYSCALL rows filled), or (-1, …) when there are more types or nodes than the
+    arrays hold.
     """
     phrases = types = nodes = filled = 0
     for r in range(count):
-        p = start[r]
-        stop = end[r]
-        n0, n1, t0, t1, t, s, q = _head(buf, p, stop)
-        time_ms[r] = t
-        serial[r] = s
+        place = places[r]
+        p, stop, q = place[START], place[END], place[BODY]
+        t0, t1 = place[TYPE_START], place[TYPE_END]
         k = _intern(words, t0, t1, 0, seed, type_table, type_hash, type_kind, type_start, type_end, types)
         if k == types:
             types += 1
             if types == type_start.size:
                 return -1, types, nodes, filled
         kind[r] = k
-        if n1 > n0:
-            m = _intern(words, n0, n1, 0, seed, node_table, node_hash, node_kind, node_start, node_end, nodes)
+        node[r] = -1
+        if t0 - p > 11:  # node=N type=
+            m = _intern(words, p + 5, t0 - 6, 0, seed, node_table, node_hash, node_kind, node_start, node_end, nodes)
             if m == nodes:
                 nodes += 1
                 if nodes == node_start.size:
                     return -1, types, nodes, filled
             node[r] = m
-        else:
-            node[r] = -1
-        if q < stop and buf[q] == 32:
-            q += 1
-        body[r] = q
         bits = 0
         row[r] = -1
         if t1 - t0 == 7 and _starts_with(buf, t0, t1, _SYSCALL):
@@ -526,6 +528,117 @@ def group(count, time_ms, serial, node, seed, table, event, first):
                 break
             i = (i + 1) & mask
     return events
+
+
+@kernel
+def hash_contents(count, chosen, name, phrase, raw_hash, mask, lead, row, numbers, out):
+    """A hash of what each chosen record says, but for its enriched half: of two copies it is the same."""
+    for j in range(count):
+        r = chosen[j]
+        h = (raw_hash[phrase[r]] ^ np.uint64(name[r])) * _MIX
+        bits = mask[r]
+        h = (h ^ (h >> _U29) ^ np.uint64(bits)) * _MIX2
+        if bits & (ITEM_BIT | LONE_PID_BIT):
+            h = (h ^ (h >> _U29) ^ np.uint64(lead[r])) * _MIX
+        if row[r] >= 0:
+            for i in range(numbers.shape[1]):
+                if bits & (1 << i):
+                    h = (h ^ (h >> _U29) ^ np.uint64(numbers[row[r], i])) * _MIX
+        out[j] = h ^ (h >> _U32)
+
+
+# Marks of a record that counts the serials of its boot otherwise: auditd's own are random, SYSTEM_BOOT says what it says.
+# auditd's first word after its start is DAEMON_START; what the kernel had kept for it follows.
+DAEMON_MARK, BOOT_MARK, START_MARK = 1, 2, 4
+_DAEMON, _BOOT, _DAEMON_START = _word(b"DAEMON_"), _word(b"SYSTEM_BOOT"), _word(b"DAEMON_START")
+_DAEMON_NUMBERS, _BOOT_NUMBER, _START_NUMBER = _word(b"12"), _word(b"1127"), _word(b"1200")
+
+
+@kernel
+def survey_records(buf, words, count, places, seed, mark, node, node_table, node_hash, node_kind, node_start, node_end):
+    """The marks and the node of each record; returns how many distinct nodes there are, or -1: more than the arrays hold."""
+    nodes = 0
+    for r in range(count):
+        place = places[r]
+        p, t0, t1 = place[START], place[TYPE_START], place[TYPE_END]
+        mark[r] = 0
+        if _starts_with(buf, t0, t1, _DAEMON) or (t1 - t0 == 4 and _starts_with(buf, t0, t1, _DAEMON_NUMBERS)):
+            mark[r] = DAEMON_MARK
+            if _is(buf, t0, t1, _DAEMON_START) or _is(buf, t0, t1, _START_NUMBER):
+                mark[r] |= START_MARK
+        elif _is(buf, t0, t1, _BOOT) or _is(buf, t0, t1, _BOOT_NUMBER):
+            mark[r] = BOOT_MARK
+        node[r] = -1
+        if t0 - p > 11:
+            m = _intern(words, p + 5, t0 - 6, 0, seed, node_table, node_hash, node_kind, node_start, node_end, nodes)
+            if m == nodes:
+                nodes += 1
+                if nodes == node_start.size:
+                    return -1
+            node[r] = m
+    return nodes
+
+
+# What is known of a node's serials, by column; the boot counts from 0. REPLAY: the source repeats what was seen before.
+HIGHEST, LATEST, LATEST_EVER, BOOT, BEGAN, REPLAY, BOOT_SEEN, STARTED, SOURCE = range(9)
+
+
+@kernel
+def follow_boots(count, time_ms, serial, mark, state_of, source, state, change_record, change_state, change_boot):
+    """Follow the serials of records in order of arrival and find where they begin anew.
+
+    `state_of` is the row of `state` for each record's node. A change of boot is written to change_*: from the record on, the
+    node is in that boot, or, with -1, the time of each record decides (a source that repeats times of earlier boots).
+    Returns the number of changes, of which at most as many as the arrays hold are written.
+    """
+    changes = 0
+    for r in range(count):
+        k = state_of[r]
+        row = state[k]
+        t, s = time_ms[r], serial[r]
+        now = -2
+        if row[SOURCE] != source:
+            if row[SOURCE] >= 0:
+                replay = 1 if row[BOOT] > 0 and t < row[BEGAN] else 0
+                if replay != row[REPLAY]:
+                    now = -1 if replay else row[BOOT]
+                row[REPLAY] = replay
+            row[SOURCE] = source
+        if row[REPLAY]:
+            if t > row[LATEST_EVER]:
+                row[REPLAY] = 0
+                now = row[BOOT]
+        if mark[r] & START_MARK:
+            row[STARTED] = 1
+        if not row[REPLAY] and not mark[r] & DAEMON_MARK:
+            fell = row[HIGHEST] - s
+            wrapped = fell > 2147483648  # 4294967295 is followed by 0
+            again = ((t > row[LATEST] or row[STARTED]) and (fell > 1000 or s * 2 < row[HIGHEST])) or (
+                mark[r] & BOOT_MARK and row[BOOT_SEEN] and fell > 0
+            )
+            row[STARTED] = 0
+            if again and not wrapped:
+                row[BOOT] += 1
+                row[HIGHEST] = s
+                row[LATEST] = t
+                row[BEGAN] = t
+                row[BOOT_SEEN] = 0
+                now = row[BOOT]
+            if row[HIGHEST] < 0:
+                row[BEGAN] = t
+            row[HIGHEST] = s if wrapped else max(row[HIGHEST], s)
+            row[LATEST] = max(row[LATEST], t)
+            row[LATEST_EVER] = max(row[LATEST_EVER], t)
+            row[BEGAN] = min(row[BEGAN], t)
+            if mark[r] & BOOT_MARK:
+                row[BOOT_SEEN] = 1
+        if now > -2:
+            if changes < change_record.size:
+                change_record[changes] = r
+                change_state[changes] = k
+                change_boot[changes] = now
+            changes += 1
+    return changes
 
 
 # --------------------------------------------------------------------------------------------------------------- fields
@@ -716,7 +829,7 @@ def cut(
     buf, words, count, start, end, kind, is_avc, is_path, seed,
     first_field, value_start, value_end, flags, slot, text_kind,
     slot_table, slot_hash, slot_kind, slot_start, slot_end,
-    form, pool, pool_words, form_table, form_hash, form_kind, form_start, form_end, repaired,
+    form, pool, pool_words, form_table, form_hash, form_kind, form_start, form_end, repaired, raw_hash,
 ):  # fmt: skip
     """Cut each distinct phrase into fields and a form: the phrase with `*` in the place of every value.
 
@@ -741,6 +854,7 @@ def cut(
         close = -1
         opening = True  # at the start of a body or of a message, where words without a key have a meaning
         repaired[i] = 0
+        raw_stop = raw_end
         while True:
             if p >= limit:
                 if nested:
@@ -768,6 +882,7 @@ def cut(
                 continue
             if half == 0 and raw_end == stop and not nested and _enriched_at(buf, p, limit):
                 # The separator was lost or rewritten in transport.
+                raw_stop = p
                 while _key_end(buf, p, limit) < 0 or _enriched_name(buf, p, _key_end(buf, p, limit)) != p:
                     pool[o] = buf[p]
                     o += 1
@@ -1021,6 +1136,9 @@ def cut(
             forms += 1
             tail = o
         form[i] = g
+        while raw_stop > start[i] and buf[raw_stop - 1] == 32:
+            raw_stop -= 1
+        raw_hash[i] = _hash(words, start[i], raw_stop, seed)
     first_field[count] = n
     return n, slots, forms
 

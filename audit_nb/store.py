@@ -8,12 +8,16 @@ The store of a host is a function of its archive: `rebuild` makes it anew. A day
 whole beside the old one; the index names either the old files or the new ones, so a reader never sees half of it.
 """
 
+import fcntl
 import json
 import logging
+import os
 import shutil
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,17 +25,18 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from audit_nb import events, files, times
+from audit_nb import events, files, redact, times
+from audit_nb import index as indexes
 from audit_nb.archive import Archive
 from audit_nb.errors import AuditNbError
+from audit_nb.index import Index, folder_of
+from audit_nb.intake import Intake, Source
 from audit_nb.progress import Step, Tell, silent
 
 log = logging.getLogger(__name__)
 
-Moment = times.Moment
+_CLOCK_MS = 120_000  # a host's clock may differ so much from ours
 
 HOSTS = pa.schema(
     [
@@ -50,107 +55,101 @@ HOSTS = pa.schema(
 
 @dataclass(frozen=True)
 class StoreResult:
-    """What became of one host: `outcome` is `done` or `failed`, and `reason` says why in one sentence."""
+    """What became of one host: `outcome` is `done`, `partial` or `failed`, and `reason` says why in one sentence."""
 
     host: str
     outcome: str
     reason: str | None
-    days: int = 0
     events: int = 0
+
+
+# -------------------------------------------------------------------------------------------------------------- making
 
 
 def update(data_dir: Path | str, hosts: Iterable[str] | None = None, tell: Tell = silent) -> list[StoreResult]:
     """Bring the store up to the archive: one row for each host; a host that fails does not stop the others."""
-    archive = Archive(data_dir)
-    return [_updated(Path(data_dir), archive, host, tell) for host in (hosts or archive.hosts())]
+    data_dir, archive = Path(data_dir), Archive(data_dir)
+    chosen = archive.hosts() if hosts is None else list(dict.fromkeys(hosts))
+    processors = max(1, len(os.sched_getaffinity(0)))
+    with ThreadPoolExecutor(processors, "read") as workers, ThreadPoolExecutor(processors, "host") as drivers:
+        return list(drivers.map(lambda host: _updated(data_dir, archive, host, workers, tell), chosen))
 
 
 def rebuild(data_dir: Path | str, hosts: Iterable[str] | None = None, tell: Tell = silent) -> list[StoreResult]:
     """Make the store anew from the archive."""
-    chosen = list(hosts or Archive(data_dir).hosts())
+    data_dir = Path(data_dir)
+    chosen = Archive(data_dir).hosts() if hosts is None else list(dict.fromkeys(hosts))
     for host in chosen:
-        shutil.rmtree(_folder(Path(data_dir), host), ignore_errors=True)
+        with _alone(folder_of(data_dir, host)):
+            (folder_of(data_dir, host) / "index.json").unlink(missing_ok=True)
     return update(data_dir, chosen, tell)
 
 
-def _updated(data_dir: Path, archive: Archive, host: str, tell: Tell) -> StoreResult:
+def _updated(data_dir: Path, archive: Archive, host: str, workers: Executor, tell: Tell) -> StoreResult:
+    folder = folder_of(data_dir, host)
     try:
-        result = _update(data_dir, archive, host, tell)
+        with _alone(folder):
+            source = _source(data_dir, archive, host)
+            index = Intake(source, folder, workers, lambda done, total: tell(Step("read", host, done, total))).run()
+        outcome, reason = ("partial", index.trouble) if index.trouble else ("done", _refusal(index))
+        result = StoreResult(host, outcome, reason, index.counts["events"])
     except AuditNbError as error:
         result = StoreResult(host, "failed", str(error))
     except OSError as error:
         result = StoreResult(host, "failed", f"the store of {host} cannot be written: {error}")
-    tell(Step("read", host, text=result.reason or f"{result.events} events", failed=result.outcome == "failed"))
+    text = result.reason or f"{result.events:,} events"
+    tell(Step("read", host, unit="events", text=text, failed=result.outcome == "failed"))
     return result
 
 
-def _update(data_dir: Path, archive: Archive, host: str, tell: Tell) -> StoreResult:
-    index = _index(data_dir, host)
-    segments = archive.segments(host)
-    numbers = [segment.number for segment in segments]
-    if index is not None and index["segments"] == numbers:
-        return StoreResult(host, "done", None, 0, index["counts"]["events"])
-    pieces, position = [], 0
-    for segment in segments:
-        pieces.append(events.Piece(archive.read(segment), segment.number, 0, position, segment.source))
-        position += segment.length
+def _source(data_dir: Path, archive: Archive, host: str) -> Source:
+    """A host's bytes and what is known of it beside them."""
+    position, at = {}, 0
+    for segment in archive.all_segments(host):
+        position[segment.number] = at
+        at += segment.length
     users, groups = archive.id_map(host)
-    parsed = events.read_events(pieces, host=host, ids=events.IdMap(users, groups))
-    folder = files.private_directory(_folder(data_dir, host))
-    number = index["number"] + 1 if index else 1
-    days = {}
-    for day, table in _by_day(parsed.events):
-        path = files.private_directory(folder / day) / f"{number:06d}-000.parquet"
-        _write(path, table)
-        days[day] = {"files": [path.name]}
-    malformed = folder / f"malformed-{number:06d}.parquet"
-    _write(malformed, parsed.malformed)
-    accounts = [asdict(account) for account in parsed.accounting]
-    new = {
-        "parser": events.PARSER_VERSION,
-        "number": number,
-        "segments": numbers,
-        "days": days,
-        "malformed": malformed.name,
-        "first_ms": pc.min(parsed.events["time_ms"]).as_py(),
-        "last_ms": pc.max(parsed.events["time_ms"]).as_py(),
-        "bytes": {
-            name: sum(account[name] for account in accounts) for name in ("total", "record", "malformed", "other")
-        },
-        "counts": asdict(parsed.counts),
-    }
-    files.write_private(folder / "index.json", json.dumps(new).encode())
-    for path in folder.glob("*/*.parquet"):
-        if path.name not in days.get(path.parent.name, {"files": []})["files"]:
-            path.unlink()
-    for path in folder.glob("malformed-*.parquet"):
-        if path != malformed:
-            path.unlink()
-    return StoreResult(host, "done", None, len(days), parsed.counts.events)
+    known = events.Known(events.IdMap(users, groups), _sessions(data_dir, host), _salt(data_dir))
+    return Source(host, archive.segments(host), position, archive.read, known)
 
 
-def _by_day(table: pa.Table) -> Iterable[tuple[str, pa.Table]]:
-    day = pc.cast(pc.floor_temporal(table["time"], unit="day"), pa.date32())
-    for value in pc.unique(day).to_pylist():
-        yield value.isoformat(), table.filter(pc.equal(day, pa.scalar(value, pa.date32())))
+def _sessions(data_dir: Path, host: str) -> tuple[events.Session, ...]:
+    """The visits of our own collector to this host."""
+    found = []
+    for row in _fetches(data_dir):
+        session = row.get("session") or {}
+        if row.get("host") == host and session.get("account") and session.get("address"):
+            since, until = _ms(row["started_at"]) - _CLOCK_MS, _ms(row["ended_at"]) + _CLOCK_MS
+            found.append(events.Session(session["account"], session["address"], since, until))
+    return tuple(found)
 
 
-def _write(path: Path, table: pa.Table) -> None:
-    with files.written_aside(path) as file:
-        pq.write_table(table, file, compression="zstd", store_schema=False, row_group_size=100_000)
+def _salt(data_dir: Path) -> bytes:
+    """The secret of this data folder from which the pseudonyms of unknown accounts are made."""
+    path = files.private_directory(data_dir / "store") / ".salt"
+    if not path.exists():
+        files.write_private(path, redact.new_salt())
+    return path.read_bytes()
 
 
-def _folder(data_dir: Path, host: str) -> Path:
-    return data_dir / "store" / host
-
-
-def _index(data_dir: Path, host: str) -> dict[str, Any] | None:
-    """The index of a host's store, or None where there is none that this version can read."""
-    try:
-        index = json.loads((_folder(data_dir, host) / "index.json").read_bytes())
-    except (FileNotFoundError, ValueError):
+def _refusal(index: Index) -> str | None:
+    """What is said of text that was interpreted before it reached us."""
+    lines = index.totals.get("interpreted", 0)
+    if not lines:
         return None
-    return index if index.get("parser") == events.PARSER_VERSION else None
+    return f"{index.host}: {lines:,} lines are already interpreted text (ausearch -i) and are not read; import the log itself"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process writes to this host's store, and keep others waiting meanwhile."""
+    files.private_directory(folder)
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, files.FILE_MODE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 # ------------------------------------------------------------------------------------------------------------- opening
@@ -159,8 +158,8 @@ def _index(data_dir: Path, host: str) -> dict[str, Any] | None:
 def open_events(
     data_dir: Path | str,
     hosts: Iterable[str] | None = None,
-    since: Moment | None = None,
-    until: Moment | None = None,
+    since: times.Moment | None = None,
+    until: times.Moment | None = None,
     timezone: str = "UTC",
 ) -> ir.Table:
     """The events of these hosts with since <= time < until, as an Ibis table of `events.SCHEMA`'s columns.
@@ -168,12 +167,13 @@ def open_events(
     `since` and `until` are datetimes, ISO 8601 or words (`yesterday`, `-1d`), read in `timezone`. Raises UsageError.
     """
     first, end = times.period(since, until, timezone)
-    data_dir = files.nearest(Path(data_dir))
-    paths = []
-    for host, index in _indexes(data_dir, hosts):
-        for day, entry in sorted(index["days"].items()):
-            if _overlaps(day, first, end):
-                paths += [str(_folder(data_dir, host) / day / name) for name in entry["files"]]
+    data_dir = Path(data_dir)
+    paths = [
+        str(folder_of(data_dir, index.host) / day / name)
+        for index in _indexes(data_dir, hosts)
+        for day in index.overlapping(first, end)
+        for name in index.days[day].files
+    ]
     table = _opened(paths, events.SCHEMA)
     if first is not None:
         table = table.filter(table.time >= first.replace(tzinfo=None))
@@ -184,60 +184,65 @@ def open_events(
 
 def open_malformed(data_dir: Path | str, hosts: Iterable[str] | None = None) -> ir.Table:
     """The lines that could not be read: host, segment, offset, length, reason, text."""
-    data_dir = files.nearest(Path(data_dir))
-    found = _indexes(data_dir, hosts)
-    return _opened([str(_folder(data_dir, host) / index["malformed"]) for host, index in found], events.MALFORMED)
+    data_dir = Path(data_dir)
+    found = [index for index in _indexes(data_dir, hosts) if index.malformed]
+    return _opened([str(folder_of(data_dir, index.host) / str(index.malformed)) for index in found], events.MALFORMED)
 
 
 def open_hosts(data_dir: Path | str, hosts: Iterable[str] | None = None) -> ir.Table:
-    """One row for each host that was ever tried or imported: its newest attempt, and what is stored of it."""
-    data_dir = files.nearest(Path(data_dir))
-    states = _states(data_dir)
-    indexes = dict(_indexes(data_dir, hosts))
-    wanted = set(hosts) if hosts is not None else None
-    names = sorted(name for name in {*states, *indexes} if wanted is None or name in wanted)
-    rows = [_host_row(name, states.get(name, {}), indexes.get(name)) for name in names]
+    """One row for each host that was ever tried or imported: its newest attempt, and what is stored of it.
+
+    host, outcome, reason, fetched_at (of the newest attempt); first_time, last_time, segments, bytes, record_bytes,
+    malformed_bytes, other_bytes, records, events, incomplete (events), malformed (lines), repaired (records whose lost
+    separator was found again), unread (pieces of text that no field explains), lost_serials.
+    """
+    data_dir = Path(data_dir)
+    wanted = None if hosts is None else set(hosts)
+    states = {row["host"]: row for row in _fetches(data_dir)}
+    stored = {index.host: index for index in _indexes(data_dir, hosts)}
+    names = sorted(name for name in {*states, *stored} if wanted is None or name in wanted)
+    rows = [_host_row(name, states.get(name, {}), stored.get(name)) for name in names]
     return ibis.memtable(pa.Table.from_pylist(rows, schema=HOSTS))
 
 
-def _host_row(host: str, state: Mapping[str, Any], index: Mapping[str, Any] | None) -> dict[str, Any]:
+def _host_row(host: str, state: Mapping[str, Any], index: Index | None) -> dict[str, Any]:
     row: dict[str, Any] = {"host": host, "outcome": state.get("outcome"), "reason": state.get("reason")}
     row["fetched_at"] = _naive(datetime.fromisoformat(state["ended_at"])) if state.get("ended_at") else None
     if index is None:
         return row
-    row |= {"first_time": _of_ms(index["first_ms"]), "last_time": _of_ms(index["last_ms"])}
-    row |= {"segments": len(index["segments"]), "bytes": index["bytes"]["total"]}
-    row |= {f"{name}_bytes": index["bytes"][name] for name in ("record", "malformed", "other")}
-    names = ("records", "events", "incomplete", "malformed", "repaired", "unread")
-    row |= {name: index["counts"][name] for name in names}
-    row["lost_serials"] = 0
-    return row
+    counts, totals = index.counts, index.totals
+    return row | {
+        "first_time": _of_ms(index.first_ms),
+        "last_time": _of_ms(index.last_ms),
+        "segments": totals["segments"],
+        "bytes": totals["total"],
+        "record_bytes": totals["record"],
+        "malformed_bytes": totals["malformed"],
+        "other_bytes": totals["other"],
+        **{name: counts[name] for name in ("records", "events", "incomplete", "repaired", "unread")},
+        "malformed": totals["malformed_lines"],
+        "lost_serials": index.lost_serials,
+    }
 
 
-def _states(data_dir: Path) -> dict[str, dict[str, Any]]:
-    """The newest row of each host in `fetches.jsonl`; a line that a crash left unfinished is passed over."""
-    found: dict[str, dict[str, Any]] = {}
+def _fetches(data_dir: Path) -> Iterator[dict[str, Any]]:
+    """The rows of `fetches.jsonl`, oldest first; a line that a crash cut is passed over."""
     path = data_dir / "fetches.jsonl"
     for line in path.read_bytes().split(b"\n") if path.exists() else ():
         try:
             row = json.loads(line)
-            found[row["host"]] = row
-        except (ValueError, KeyError, TypeError):
+        except ValueError:
             continue
-    return found
+        if isinstance(row, dict) and isinstance(row.get("host"), str):
+            yield row
 
 
-def _indexes(data_dir: Path, hosts: Iterable[str] | None) -> list[tuple[str, dict[str, Any]]]:
+def _indexes(data_dir: Path, hosts: Iterable[str] | None) -> list[Index]:
     folder = data_dir / "store"
-    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    wanted = set(hosts) if hosts is not None else None
-    chosen = [name for name in names if wanted is None or name in wanted]
-    return [(name, index) for name in chosen if (index := _index(data_dir, name)) is not None]
-
-
-def _overlaps(day: str, first: datetime | None, end: datetime | None) -> bool:
-    begins = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
-    return (first is None or first < begins + timedelta(days=1)) and (end is None or begins < end)
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    wanted = None if hosts is None else set(hosts)
+    found = [indexes.load(folder / name) for name in names if wanted is None or name in wanted]
+    return [index for index in found if index is not None]
 
 
 @cache
@@ -247,6 +252,7 @@ def _duckdb() -> Any:  # noqa: ANN401 - ibis' backend
 
 
 def _opened(paths: list[str], schema: pa.Schema) -> ir.Table:
+    """These files as one table; the list is written down, for a pattern over many files is slow."""
     if not paths:
         return ibis.memtable(schema.empty_table())
     return _duckdb().read_parquet(paths)
@@ -254,6 +260,10 @@ def _opened(paths: list[str], schema: pa.Schema) -> ir.Table:
 
 def _of_ms(milliseconds: int | None) -> datetime | None:
     return None if milliseconds is None else datetime(1970, 1, 1) + timedelta(milliseconds=milliseconds)
+
+
+def _ms(moment: str) -> int:
+    return int(datetime.fromisoformat(moment).timestamp() * 1000)
 
 
 def _naive(moment: datetime) -> datetime:

@@ -124,7 +124,7 @@ class Values:
                 continue
             values, good = np.empty(len(chosen), np.int64), np.empty(len(chosen), np.uint8)
             scan.parse_numbers(
-                spans.block.buf, len(chosen), spans.value_start[chosen], spans.value_end[chosen], base, values, good
+                spans.buf, len(chosen), spans.value_start[chosen], spans.value_end[chosen], base, values, good
             )
             good[(spans.flags[chosen] & scan.QUOTED) != 0] = 0
             good[~_in_range(self.target[chosen], values)] = 0
@@ -147,7 +147,7 @@ class Values:
     def raw(self, f: int) -> bytes:
         """The bytes of a field's value, without quotes."""
         spans = self.spans
-        return spans.block.buf[spans.value_start[f] : spans.value_end[f]].tobytes()
+        return spans.buf[spans.value_start[f] : spans.value_end[f]].tobytes()
 
     def _text(self, f: int) -> tuple[str, bytes, bool]:
         """The text of a field, its bytes, and whether the text gives them back."""
@@ -187,7 +187,7 @@ class Values:
         distinct = Interned(n)
         number = np.empty(n, np.int32)
         distinct.count = scan.intern_values(
-            spans.block.buf, spans.block.words, n, spans.value_start[chosen], spans.value_end[chosen],
+            spans.buf, spans.found.block.words, n, spans.value_start[chosen], spans.value_end[chosen],
             kind.astype(np.int32), spans.seed, number, *distinct.arrays,
         )  # fmt: skip
         example = np.empty(distinct.count, np.int64)

@@ -1,0 +1,371 @@
+"""Brings the store of one host up to its archive.
+
+The new segments are surveyed; the days they touch are read again as a whole, from every segment that has a part in them,
+window by window and side by side, each window into files of its own; then the index changes from the old files to the
+new ones. The result is the same whatever the pieces were in which the bytes came.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from audit_nb import events, files
+from audit_nb import index as indexes
+from audit_nb.boots import Boots, Changes
+from audit_nb.errors import AuditNbError
+from audit_nb.index import Day, Held, Index, day_name
+from audit_nb.spans import Account, Piece
+from audit_nb.survey import DAY_MS, Surveyed, Window, counted, survey, windows
+
+_CACHED_BYTES = 96 << 20
+
+
+class Segment(Protocol):
+    """What is needed to know of a segment of the archive."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def source(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def length(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """A host's bytes: its segments, their places among all that were ever held, how one is read, and what is known beside."""
+
+    host: str
+    segments: Sequence[Segment]
+    position: Mapping[int, int]
+    read: Callable[[Any], bytes]
+    known: events.Known
+
+
+@dataclass(frozen=True)
+class Made:
+    """The files that came of one window."""
+
+    days: Mapping[str, Day]
+
+
+class Intake:
+    """One update of one host's store."""
+
+    def __init__(self, source: Source, folder: Path, workers: Executor, told: Callable[[int, int], None]) -> None:
+        self.source, self.folder, self.workers, self.told = source, folder, workers, told
+        self.segments = {segment.number: segment for segment in source.segments}
+        self._cache: OrderedDict[int, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+        self.trouble: dict[int, str] = {}
+        self.done = 0
+
+    def run(self) -> Index:
+        """The index after the update; the one before where nothing changed."""
+        old = indexes.load(self.folder, whole=True) or Index(self.source.host)
+        new = [number for number in self.segments if number not in old.segments]
+        gone = [held for number, held in old.segments.items() if number not in self.segments]
+        renamed = self._renamed_days(old)
+        if old.generation and not new and not gone and not renamed:
+            return old
+        surveyed, boots, order = self._survey(old, new, gone)
+        held = {number: one for number, one in old.segments.items() if number in self.segments}
+        held |= {one.number: _held(one) for one in surveyed.values()}
+        touched = {day for number in surveyed for day in held[number].days} | {day for one in gone for day in one.days}
+        return self._write(old, held, order, boots, surveyed, touched | renamed)
+
+    # ------------------------------------------------------------------------------------------------------ the bytes
+
+    def _piece(self, number: int) -> Piece | None:
+        """A segment's bytes; None where they cannot be had, which is noted."""
+        segment = self.segments[number]
+        with self._lock:
+            data = self._cache.get(number)
+            if data is not None:
+                self._cache.move_to_end(number)
+        if data is None:
+            try:
+                data = self.source.read(segment)
+            except AuditNbError as error:
+                self.trouble[number] = str(error)
+                return None
+            self._remember(number, data)
+        return Piece(data, number, 0, self.source.position[number], segment.source)
+
+    def _remember(self, number: int, data: bytes) -> None:
+        with self._lock:
+            self._cache[number] = data
+            while sum(map(len, self._cache.values())) > _CACHED_BYTES:
+                self._cache.popitem(last=False)
+
+    # ----------------------------------------------------------------------------------------------------- the survey
+
+    def _survey(
+        self, old: Index, new: Sequence[int], gone: Sequence[Held]
+    ) -> tuple[dict[int, Surveyed], Boots, list[int]]:
+        """The new segments surveyed, the boots after them, and all segments in order of arrival.
+
+        Where a new segment does not come after the old ones, or an old one went, all of them are surveyed again.
+        """
+        first_ms = {number: one.first_ms for number, one in old.segments.items()}
+        boots = Boots(dict(old.boots.state), {name: list(began) for name, began in old.boots.began.items()})
+        surveyed = self._survey_all(self._ordered(new, first_ms), boots)
+        first_ms |= {number: one.first_ms for number, one in surveyed.items()}
+        order = self._ordered([number for number in first_ms if number in self.segments], first_ms)
+        if not gone and order == [*old.order, *surveyed]:
+            return surveyed, boots, order
+        boots = Boots()
+        return self._survey_all(order, boots), boots, order
+
+    def _ordered(self, numbers: Iterable[int], first_ms: Mapping[int, int | None]) -> list[int]:
+        """Segments in order of arrival: the sources by the time of their first record, each by offset."""
+        began: dict[int, int] = {}
+        for number, time in first_ms.items():
+            if time is not None and number in self.segments:
+                source = self.segments[number].source
+                if self.segments[number].offset == 0 or source not in began:
+                    began[source] = time
+        return sorted(
+            numbers,
+            key=lambda number: (
+                began.get(self.segments[number].source, 2**62),
+                self.segments[number].source,
+                self.segments[number].offset,
+                number,
+            ),
+        )
+
+    def _survey_all(self, order: Sequence[int], boots: Boots) -> dict[int, Surveyed]:
+        """Survey these segments, some ahead of the others, and follow their serials in this order."""
+        surveyed: dict[int, Surveyed] = {}
+        for one in _in_order(self.workers, self._survey_one, order):
+            if one is not None:
+                surveyed[one.number] = counted(one, boots)
+        return surveyed
+
+    def _survey_one(self, number: int) -> Surveyed | None:
+        piece = self._piece(number)
+        return None if piece is None else survey(piece, self.source.host)
+
+    def _survey_again(self, number: int) -> Surveyed | None:
+        one = self._survey_one(number)
+        return None if one is None else replace(one, found=None)
+
+    def _renamed_days(self, old: Index) -> set[int]:
+        """The days in which an id was named, or could not be, that the host's id map names otherwise now."""
+        ids = self.source.known.ids
+        users, groups = _changed(old.users, ids.users), _changed(old.groups, ids.groups)
+        found = {name for name, day in old.days.items() if users & set(day.users) or groups & set(day.groups)}
+        return {int((np.datetime64(name) - np.datetime64("1970-01-01")).astype(int)) for name in found}
+
+    # ----------------------------------------------------------------------------------------------------- the reading
+
+    def _write(
+        self,
+        old: Index,
+        held: dict[int, Held],
+        order: list[int],
+        boots: Boots,
+        surveyed: dict[int, Surveyed],
+        touched: set[int],
+    ) -> Index:
+        files.private_directory(self.folder)
+        self._sweep(old)
+        wanted = [number for number in order if number in held and touched & set(held[number].days)]
+        again = _in_order(self.workers, self._survey_again, [n for n in wanted if n not in surveyed])
+        known = surveyed | {one.number: one for one in again if one is not None}
+        there = [known[number] for number in wanted if number in known]
+        generation = old.generation + 1
+        plan = windows(there, touched)
+        self.total = sum(self.segments[number].length for window in plan for number in window.segments)
+        days: dict[str, Day] = {}
+        tasks = [(n, window, held, boots, touched, generation) for n, window in enumerate(plan)]
+        for made in _in_order(self.workers, self._read_window, tasks):
+            for name, day in made.days.items():
+                days[name] = _added(days[name], day) if name in days else day
+        names = {day_name(day) for day in touched}
+        kept = {name: day for name, day in old.days.items() if name not in names and held_any(name, held)}
+        replaced = [f"{name}/{file}" for name, day in old.days.items() if name not in kept for file in day.files]
+        malformed = self._write_malformed(old, held, surveyed, generation)
+        index = Index(
+            host=self.source.host,
+            generation=generation,
+            days=kept | days,
+            totals=_totals(held, malformed),
+            malformed=f"malformed-{generation:06d}.parquet",
+            dropped=[*replaced, *(name for name in (old.malformed, f"segments-{old.generation:06d}.json") if name)],
+            segments=held,
+            order=[number for number in order if number in held],
+            boots=boots,
+            users=dict(self.source.known.ids.users),
+            groups=dict(self.source.known.ids.groups),
+            trouble="; ".join(self.trouble.values()) or None,
+        )
+        indexes.save(self.folder, index)
+        return index
+
+    def _read_window(self, task: tuple[int, Window, Mapping[int, Held], Boots, set[int], int]) -> Made:
+        """Read one window of time and write its days."""
+        number, window, held, boots, touched, generation = task
+        pieces = [piece for one in window.segments if (piece := self._piece(one)) is not None and piece.data]
+        changes = [held[piece.segment].changes for piece in pieces]
+        parsed = events.read_events(
+            pieces,
+            host=self.source.host,
+            known=self.source.known,
+            since_ms=window.since_ms,
+            until_ms=window.until_ms,
+            boots=(changes, boots.began),
+        )
+        days = self._write_days(parsed, touched, f"{generation:06d}-{number:03d}.parquet")
+        with self._lock:
+            self.done += sum(len(piece.data) for piece in pieces)
+            self.told(self.done, self.total)
+        return Made(days)
+
+    def _write_days(self, parsed: events.Parsed, touched: set[int], name: str) -> dict[str, Day]:
+        time_ms = parsed.events["time_ms"].to_numpy()
+        made: dict[str, Day] = {}
+        for day in np.unique(time_ms // DAY_MS).tolist():
+            first, last = np.searchsorted(time_ms, (day * DAY_MS, (day + 1) * DAY_MS)).tolist()
+            if day not in touched:
+                continue
+            table = parsed.events.slice(first, last - first)
+            if len(table) * 2 < len(parsed.events):
+                table = events.plain(table)  # a small part would carry the words of all the others
+            folder = files.private_directory(self.folder / day_name(day))
+            write_parquet(folder / name, table)
+            made[day_name(day)] = _counted(parsed, slice(first, last), name)
+        return made
+
+    def _write_malformed(
+        self, old: Index, held: Mapping[int, Held], surveyed: Mapping[int, Surveyed], generation: int
+    ) -> pa.Table:
+        tables = [one.malformed for one in surveyed.values()]
+        kept = [number for number in held if number not in surveyed]
+        if kept and old.malformed:
+            before = pq.read_table(self.folder / old.malformed, schema=events.MALFORMED)
+            chosen = np.isin(before["segment"].to_numpy(), kept)
+            tables.insert(0, before.filter(pa.array(chosen)))
+        table = pa.concat_tables(tables) if tables else events.MALFORMED.empty_table()
+        table = table.sort_by([("segment", "ascending"), ("offset", "ascending")])
+        write_parquet(self.folder / f"malformed-{generation:06d}.parquet", table)
+        return table
+
+    def _sweep(self, old: Index) -> None:
+        """Remove what the generation before last left, and what a killed update wrote."""
+        for name in old.dropped:
+            (self.folder / name).unlink(missing_ok=True)
+        keep = {f"{day}/{file}" for day, one in old.days.items() for file in one.files}
+        keep |= {"index.json", old.malformed or "", f"segments-{old.generation:06d}.json"}
+        for path in self.folder.rglob("*"):
+            if path.is_file() and str(path.relative_to(self.folder)) not in keep and path.name != ".lock":
+                path.unlink(missing_ok=True)
+
+
+def _held(one: Surveyed) -> Held:
+    """A surveyed segment as the index keeps it."""
+    changes = one.changes or Changes()
+    return Held(
+        number=one.number,
+        source=one.source,
+        first_ms=one.first_ms,
+        days=one.days,
+        account=asdict(one.account),
+        before=dict(changes.before),
+        after=[list(change) for change in changes.after],
+    )
+
+
+def held_any(day: str, held: Mapping[int, Held]) -> bool:
+    """Whether a segment still has a part in this day."""
+    return any(day_name(one) == day for segment in held.values() for one in segment.days)
+
+
+def _changed(old: Mapping[int, str], new: Mapping[int, str]) -> set[int]:
+    """The ids that the two maps name differently."""
+    return {i for i in {*old, *new} if old.get(i) != new.get(i)}
+
+
+def _added(one: Day, more: Day) -> Day:
+    """Two parts of one day together."""
+    times = [time for time in (one.first_ms, one.last_ms, more.first_ms, more.last_ms) if time is not None]
+    return Day(
+        files=one.files + more.files,
+        counts={name: one.counts[name] + more.counts[name] for name in one.counts},
+        first_ms=min(times),
+        last_ms=max(times),
+        serials=one.serials + more.serials,
+        users=sorted({*one.users, *more.users}),
+        groups=sorted({*one.groups, *more.groups}),
+    )
+
+
+def _counted(parsed: events.Parsed, rows: slice, file: str) -> Day:
+    """What was counted in some rows of the events."""
+    table = parsed.events.slice(rows.start, rows.stop - rows.start)
+    time_ms = table["time_ms"].to_numpy()
+    lengths = table["types"].combine_chunks().value_lengths().to_numpy()
+    return Day(
+        files=[file],
+        counts={
+            "records": int(lengths.sum()),
+            "events": len(table),
+            "incomplete": int((~table["complete"].to_numpy()).sum()),
+            "repaired": int(parsed.repaired[rows].sum()),
+            "unread": int(parsed.unread[rows].sum()),
+        },
+        first_ms=int(time_ms[0]),
+        last_ms=int(time_ms[-1]),
+        serials=_serials(table),
+        users=sorted(parsed.asked["users"]),
+        groups=sorted(parsed.asked["groups"]),
+    )
+
+
+def _serials(table: pa.Table) -> list[list[Any]]:
+    """[node, boot, lowest serial, highest, how many] of the kernel's serials; auditd's own are random."""
+    types = table["type"].combine_chunks()
+    daemon = np.array([name.startswith("DAEMON_") for name in types.dictionary.to_pylist()], bool)
+    nodes = table["node"].combine_chunks()
+    node = nodes.indices.fill_null(-1).to_numpy()
+    names = [*nodes.dictionary.to_pylist(), ""]
+    boot, serial = table["boot"].to_numpy(), table["serial"].to_numpy()
+    kernel = ~daemon[types.indices.to_numpy()]
+    found = []
+    for one, which in np.unique(np.stack([node[kernel], boot[kernel]]), axis=1).T.tolist():
+        mine = np.unique(serial[kernel & (node == one) & (boot == which)])
+        found.append([names[one], which, int(mine[0]), int(mine[-1]), len(mine)])
+    return found
+
+
+def _totals(held: Mapping[int, Held], malformed: pa.Table) -> dict[str, int]:
+    account = sum((Account(**one.account) for one in held.values()), Account())
+    return {**asdict(account), "segments": len(held), "malformed_lines": len(malformed)}
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """Write a table where nobody sees it before it is whole; see DESIGN for the encodings."""
+    with files.written_aside(path) as file:
+        pq.write_table(table, file, compression="zstd", store_schema=False, row_group_size=100_000)
+
+
+def _in_order(workers: Executor, function: Callable[[Any], Any], tasks: Iterable[Any], ahead: int = 3) -> Iterator[Any]:
+    """The results in the order of the tasks, of which only some are under way at once."""
+    running: list[Future[Any]] = []
+    for task in tasks:
+        running.append(workers.submit(function, task))
+        if len(running) >= ahead:
+            yield running.pop(0).result()
+    for future in running:
+        yield future.result()
