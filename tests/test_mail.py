@@ -848,6 +848,25 @@ def test_greylisting_is_waited_for(run, box, tmp_path, post, authority, smtp):
     assert pauses == [7.0], "after the second try nothing waited any more"
 
 
+def test_while_a_sender_pauses_others_may_compose_and_send(run, box, tmp_path, post, authority, smtp):
+    post.script = {"bob@example.org": ["451 4.7.1 greylisted"]}
+    with serving(post, authority) as port:
+        chosen = settings_of(tmp_path, smtp(port, retry_after_s=[1]))
+        more = settings_of(tmp_path, smtp(port), groups={"team": {"to": ["bob@example.org", "dan@example.org"]}})
+        mail.compose(run, chosen, box)
+
+        def meanwhile(pause):
+            mail.compose(run, more, box)
+            mail.send(box, more)
+
+        rows = mail.send(box, chosen, sleep=meanwhile)
+    assert outcomes(rows) == dict.fromkeys(EVERYBODY, "done")
+    assert [to for _, to, _ in post.received] == [
+        ["ann@example.org", "carol@example.org"],
+        ["bob@example.org", "dan@example.org"],
+    ]
+
+
 def test_what_is_put_off_too_often_stays_in_the_outbox(run, box, tmp_path, post, authority, smtp):
     post.script = {"bob@example.org": ["451 4.7.1 greylisted"] * 3}
     with serving(post, authority) as port:
@@ -1002,6 +1021,7 @@ def test_tls_from_the_first_byte(run, box, tmp_path, post, authority, smtp):
         assert outcomes(mail.send(box, chosen)) == dict.fromkeys(EVERYBODY, "done")
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 def test_without_starttls_nothing_is_sent(run, box, tmp_path, post, authority, smtp):
     with serving(post, authority, tls=False) as port:
         chosen = settings_of(tmp_path, smtp(port))
@@ -1116,6 +1136,28 @@ def test_two_senders_at_once_send_once(run, box, tmp_path, post, authority, smtp
         both = [subprocess.Popen(command) for _ in range(2)]
         assert [sender.wait(60) for sender in both] == [0, 0]
     assert len(post.received) == 1
+
+
+def test_a_report_is_sent_again_by_its_name_to_those_who_have_not_got_it(run, box, tmp_path, post, authority, smtp):
+    post.script = {"bob@example.org": ["550 5.7.1 you must log in first"]}
+    with serving(post, authority) as port:
+        chosen = settings_of(tmp_path, smtp(port))
+        mail.compose(run, chosen, box)
+        mail.send(box, chosen)
+        assert outcomes(mail.send(box, chosen, only=["daily"])) == {"bob@example.org": "done"}
+        assert mail.send(box, chosen, only=[RUN]) == []
+        with pytest.raises(UsageError, match=f"no letter 'weekly' .* it has: daily, {RUN}"):
+            mail.send(box, chosen, only=["weekly"])
+    assert [to for _, to, _ in post.received] == [["ann@example.org", "carol@example.org"], ["bob@example.org"]]
+
+
+def test_a_held_letter_is_not_sent_and_is_no_failure(run, box, tmp_path, post, authority, smtp):
+    with serving(post, authority) as port:
+        chosen = settings_of(tmp_path, smtp(port))
+        letter = mail.compose(run, None, box)
+        assert mail.send(box, chosen) == []
+        assert mail.send(box, chosen, only=[letter.name]) == []
+    assert post.received == []
 
 
 def test_two_reports_that_began_in_the_same_moment_have_a_letter_each(box, tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from audit_nb.errors import AuditNbError
+from audit_nb.errors import AuditNbError, UsageError
 from audit_nb.mail import letter as letters
 from audit_nb.mail import outbox, source
 from audit_nb.mail.outbox import ACCEPTED, EXPIRED, REFUSED, WAITING, Letter
@@ -40,29 +40,48 @@ def send(
     tell: Tell = silent,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[Delivery]:
-    """Send every letter that waits, or those named; a row for each recipient that was waited for, and for held letters.
+    """Send every letter that waits; a row for each recipient it was sent to or tried for. Held letters stay.
 
-    What is put off is tried again after the pauses of `smtp.retry_after_s`, then stays in the outbox for the next call.
+    `only` names letters, or reports of which the newest letter is meant; who was refused or given up there is tried
+    once more. What is put off is tried again after the pauses of `smtp.retry_after_s`, then stays in the outbox for the
+    next call. Raises UsageError for a name that is neither.
     """
-    names = set(only) if only is not None else None
     with outbox.locked(outbox_dir):
-        chosen = [one for one in outbox.letters(outbox_dir) if names is None or one.name in names]
-        chosen = [_expired(one, settings) for one in chosen]
-        concerned = {one.name: [r.address for r in one.waiting] for one in chosen}
-        due = [one for one in chosen if one.waiting]
-        for pause in (0.0, *settings.smtp.retry_after_s):
-            if not due:
-                break
-            if pause:
-                sleep(pause)
-            due = [after for one in due if (after := _tried(one, settings, tell)) is not None]
-        ended = {one.name: one for one in outbox.letters(outbox_dir)}
-        return [
-            row
-            for name, addresses in concerned.items()
-            for row in _rows(ended[name])
-            if row.recipient in addresses or row.outcome == "held"
-        ]
+        known = outbox.letters(outbox_dir)
+        chosen = map(_again, _named(known, only)) if only is not None else (_expired(one, settings) for one in known)
+        concerned = {one.name: [recipient.address for recipient in one.waiting] for one in chosen if one.waiting}
+    due = set(concerned)
+    for pause in (0.0, *settings.smtp.retry_after_s):
+        if not due:
+            break
+        if pause:
+            sleep(pause)  # without the lock: others may compose, or send, meanwhile
+        with outbox.locked(outbox_dir):
+            waiting = [one for one in outbox.letters(outbox_dir) if one.name in due and one.waiting]
+            due = {one.name for one in waiting if _is_worth_another_try(one, settings, tell)}
+    return [row for row in status(outbox_dir) if row.recipient in concerned.get(row.letter, ())]
+
+
+def _named(known: Sequence[Letter], names: Iterable[str]) -> list[Letter]:
+    """The letters of these names; of a report the newest one."""
+    of_reports = {one.report: one for one in known}
+    of_runs = {one.name: one for one in known}
+    chosen = {}
+    for name in names:
+        one = of_runs.get(name) or of_reports.get(name)
+        if one is None:
+            known_names = ", ".join([*of_reports, *of_runs]) or "none"
+            raise UsageError(
+                f"the outbox has no letter {name!r} and none about a report of that name; it has: {known_names}"
+            )
+        chosen[one.name] = one
+    return list(chosen.values())
+
+
+def _again(one: Letter) -> Letter:
+    """The letter with everybody waiting who has not got it."""
+    given_up = [recipient.address for recipient in one.recipients if recipient.state in (REFUSED, EXPIRED)]
+    return outbox.keep(one.told(*given_up, state=WAITING)) if given_up else one
 
 
 def status(outbox_dir: Path) -> list[Delivery]:
@@ -84,17 +103,16 @@ def _reason(recipient: outbox.Recipient) -> str:
     return "; ".join(filter(None, (recipient.said, doubt)))
 
 
-def _tried(one: Letter, settings: Settings, tell: Tell) -> Letter | None:
-    """One attempt; the letter when another one is worth while."""
+def _is_worth_another_try(one: Letter, settings: Settings, tell: Tell) -> bool:
+    """Try to hand over one letter, record what came of it, and say whether a later try may do better."""
     waiting = [recipient.address for recipient in one.waiting]
-    again = True
+    blocked = False
     try:
         one, answers = _handed_over(one, settings, waiting)
-    except Delayed as fault:
+    except (Delayed, Blocked) as fault:
+        blocked = isinstance(fault, Blocked)
+        # What was written since, above all who may have got it already, is newer than what we hold.
         one = _put_off(outbox.read(one.path.with_suffix(".json")) or one, waiting, str(fault))
-    except Blocked as fault:
-        one = _put_off(outbox.read(one.path.with_suffix(".json")) or one, waiting, str(fault))
-        again = False
     else:
         for address, answer in answers.items():
             one = _answered(one, address, answer)
@@ -103,7 +121,7 @@ def _tried(one: Letter, settings: Settings, tell: Tell) -> Letter | None:
         if row.recipient in waiting:
             failed = row.outcome != "done"
             tell(Step("send", row.recipient, text=row.reason or row.outcome, failed=failed, unit="letters"))
-    return one if again and one.waiting else None
+    return bool(one.waiting) and not blocked
 
 
 def _handed_over(one: Letter, settings: Settings, waiting: Sequence[str]) -> tuple[Letter, dict[str, Answer]]:
