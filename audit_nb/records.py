@@ -44,6 +44,8 @@ def _records(event: Mapping[str, Any]) -> Iterator[Record]:
         for text in before:
             body += text.encode()
             key, quoted = _key_of(body)
+            if key == "seresult" and (number, key) not in others:
+                key = "msg"  # `avc:  received policyload notice`: a notice, no decision
             mine = others.get((number, key))
             raw = _spelt(kind, key, mine.pop(0), quoted) if mine else _of_column(event, kind, key, quoted, paths)
             body += raw

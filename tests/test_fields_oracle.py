@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -18,32 +18,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from written import EventId, Record, read_records
 
-from audit_nb import records
-from audit_nb.events import plain, read_events
-from audit_nb.fields import Context, Field, IdMap, interpret_record, own_context
+from audit_nb.fields import Context, IdMap, interpret_record, own_context
 
 HERE = Path(__file__).parent
 LOGS = HERE / "data/logs"
 FIELDS = HERE / "data/fields"
 SAMPLES = HERE.parent / "samples"
 ORACLES = sorted([*LOGS.glob("*.ausearch-i-*"), *FIELDS.glob("*.ausearch-i-*")])
-
-WORDS = ("seresult", "seperms", "msg")  # keys under which the words of a body are kept
-
-CONSTANT = re.compile(r"(?:^|(?<=[ '(,\x1d\"]))([A-Za-z_][\w\[\]-]*)=(\"[^\"]*\"|[^ '\"\x1d]+(?=[ '\x1d]|$)|(?=[ ']))")
-
-EventId = tuple[str | None, int, int, int]
-
-
-@dataclass(frozen=True)
-class Record:
-    """One line of a log: its event is known by node, second, millisecond and serial."""
-
-    event: EventId
-    type: str
-    fields: list[Field]
-    enriched: list[Field]
 
 
 @dataclass
@@ -61,42 +44,6 @@ class Outcome:
         rows = [f"{self.records} records, {self.fields} fields, {sum(self.unmatched.values())} records not printed"]
         rows += [f"{count:7} {key}: {reason}" for (key, reason), count in self.reasons.most_common()]
         return "\n".join([*rows, *(f"        UNEXPLAINED {each}" for each in self.unexplained[:40])])
-
-
-# ------------------------------------------------------------------------------------------------------- our side
-
-
-def written_fields(record: records.Record, form: str) -> tuple[list[Field], list[Field]]:
-    """The fields of a record and those of its enriched half, in order, each with whether it stood in quotes.
-
-    The record's form holds the constant ones (`res=success`) and `*` for the others.
-    """
-    found: list[Field] = []
-    values = iter(record.fields)
-    for text in re.split(r"(\*)", form):
-        if text != "*":
-            pairs = ((match[1], match[2]) for match in CONSTANT.finditer(text) if match[1] not in WORDS)
-            found += [(key, raw.strip('"').encode(), '"' in raw) for key, raw in pairs]
-            before = text
-            continue
-        key, raw = next(values)
-        if b" cap_" in raw and record.type == "PATH":  # the cap_ fields of a PATH stand together
-            raw, *more = raw.split(b" ")
-            found += [(key, raw, False), *((one.split(b"=")[0].decode(), one.split(b"=")[1], False) for one in more)]
-        elif key and key not in WORDS:
-            found.append((key, raw, before.endswith('"')))
-    return [each for each in found if not each[0].isupper()], [each for each in found if each[0].isupper()]
-
-
-def read_records(log: bytes) -> Iterator[Record]:
-    """The records of a log, through the table of events and back."""
-    table = read_events([log], host="oracle").events
-    for start in range(0, table.num_rows, 2000):
-        for event in plain(table.slice(start, 2000)).to_pylist():
-            second, millisecond = divmod(event["time_ms"], 1000)
-            name = (event["node"], second, millisecond, event["serial"])
-            for record, place in zip(records.to_records(event), event["records"], strict=True):
-                yield Record(name, record.type, *written_fields(record, place["form"]))
 
 
 def id_map(folder: Path) -> IdMap:
