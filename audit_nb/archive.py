@@ -122,7 +122,7 @@ class Archive:
 
     def __init__(self, data_dir: Path | str) -> None:
         self.folder = Path(data_dir) / "archive"
-        self._manifests: dict[str, tuple[tuple[int, int], list[dict[str, Any]]]] = {}
+        self._manifests: dict[str, _Manifest] = {}
 
     def hosts(self) -> list[str]:
         """The hosts of which anything is held, sorted."""
@@ -133,28 +133,16 @@ class Archive:
 
         A segment that a later one replaces, and one that was pruned, is left out.
         """
-        gone = {row["number"] for row in self.rows(host, "pruned")}
-        everything = self.all_segments(host)
-        gone |= {segment.replaces for segment in everything if segment.replaces}
-        return [segment for segment in everything if segment.number not in gone]
+        manifest = self._manifest(host)
+        return [segment for segment in manifest.segments if segment.number not in manifest.gone]
 
     def all_segments(self, host: str) -> list[Segment]:
         """Every segment that was ever fetched from `host`, pruned and replaced ones included."""
-        return [Segment.of_row(row) for row in self.rows(host, "segment")]
+        return list(self._manifest(host).segments)
 
     def lineages(self, host: str) -> dict[int, Lineage]:
         """How far each source of `host` is held, by the source's number; pruned bytes count as held."""
-        found: dict[int, Lineage] = {}
-        for segment in self.all_segments(host):
-            end, tail, unfinished = segment.end, segment.tail, None
-            if not segment.whole:
-                before = found.get(segment.source)
-                end, tail = segment.offset, before.tail if before else Digest.of(b"")
-                unfinished = segment
-            found[segment.source] = Lineage(
-                segment.source, segment.path, end, segment.head, segment.line, tail, unfinished
-            )
-        return found
+        return dict(self._manifest(host).lineages)
 
     def read(self, segment: Segment) -> bytes:
         """The bytes of a segment, checked against its length and SHA-256.
@@ -181,7 +169,7 @@ class Archive:
         Raises EvidenceError where a piece is gone.
         """
         position = start
-        segments = [s for s in self.all_segments(host) if s.source == source]
+        segments = self._manifest(host).by_source.get(source, [])
         replaced = {s.replaces for s in segments}
         base = next((s.base for s in segments if s.base), None)
         if base is not None and position < base[1]:
@@ -216,10 +204,11 @@ class Archive:
         those that are held: that would be a fault of the caller, not of the host.
         """
         folder = files.private_directory(self.folder / checked_name(host))
-        lineage = self.lineages(host)[source] if source is not None else None
+        manifest = self._manifest(host)
+        lineage = manifest.lineages[source] if source is not None else None
         if offset != (lineage.end if lineage else base[1] if base else 0) or not data:
             raise ValueError(f"{host}: {len(data)} bytes at {offset} do not follow what is held of source {source}")
-        number = max((row["number"] for row in self.rows(host, "segment")), default=0) + 1
+        number = max((known.number for known in manifest.segments[-1:]), default=0) + 1
         head, line = self._beginning(host, lineage, base, data)
         compressed = _zstd().compress(data, asbytes=True)
         segment = Segment(
@@ -267,23 +256,18 @@ class Archive:
 
     def rows(self, host: str, kind: str) -> list[dict[str, Any]]:
         """The rows of one kind in the manifest of `host`: `segment`, `copy` (a file that is held already), `pruned`."""
-        return [row for row in self._manifest(host) if row.get("kind") == kind]
+        return [row for row in self._manifest(host).rows if row.get("kind") == kind]
 
     def append_row(self, host: str, row: dict[str, Any]) -> None:
         """Add one row to the manifest of `host`; nothing ever changes or removes one."""
         folder = files.private_directory(self.folder / checked_name(host))
         files.append_line(folder / "manifest.jsonl", json.dumps(row, sort_keys=True).encode())
 
-    def _manifest(self, host: str) -> list[dict[str, Any]]:
+    def _manifest(self, host: str) -> "_Manifest":
         path = self.folder / checked_name(host) / "manifest.jsonl"
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            return []
-        state = (status.st_size, status.st_mtime_ns)
-        if self._manifests.get(host, (None, []))[0] != state:
-            self._manifests[host] = (state, [row for row in _json_lines(path) if row is not None])
-        return self._manifests[host][1]
+        manifest = self._manifests.setdefault(host, _Manifest(path))
+        manifest.refresh()
+        return manifest
 
     def unreadable_rows(self, host: str) -> list[int]:
         """The line numbers of the manifest that are no row: a crash cut them, or someone changed the file."""
@@ -308,6 +292,64 @@ class Archive:
 
     def _file(self, host: str, number: int) -> Path:
         return self.folder / checked_name(host) / f"{number:08d}.zst"
+
+
+class _Manifest:
+    """The rows of one manifest as far as they were read; `refresh` reads what was appended since."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._forget()
+
+    def _forget(self) -> None:
+        self._read_to = 0
+        self._state: tuple[int, ...] = ()
+        self.rows: list[dict[str, Any]] = []
+        self.segments: list[Segment] = []
+        self.by_source: dict[int, list[Segment]] = {}
+        self.lineages: dict[int, Lineage] = {}
+        self.gone: set[int] = set()
+
+    def refresh(self) -> None:
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            self._forget()
+            return
+        state = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if state == self._state:
+            return
+        if status.st_size < self._read_to or self._state[:1] not in ((), (status.st_ino,)):
+            self._forget()
+        with self._path.open("rb") as file:
+            file.seek(self._read_to)
+            lines, newline, rest = file.read().rpartition(b"\n")
+        if rest and _parsed(rest) is not None:  # whole, but for the newline that a crash cut off
+            lines, newline, rest = lines + newline + rest, b"", b""
+        for row in map(_parsed, lines.split(b"\n")):
+            if row is not None:
+                self._add(row)
+        self._read_to += len(lines) + len(newline)
+        self._state = state
+
+    def _add(self, row: dict[str, Any]) -> None:
+        self.rows.append(row)
+        if row.get("kind") == "pruned":
+            self.gone.add(row["number"])
+        if row.get("kind") != "segment":
+            return
+        segment = Segment.of_row(row)
+        self.segments.append(segment)
+        self.by_source.setdefault(segment.source, []).append(segment)
+        if segment.replaces:
+            self.gone.add(segment.replaces)
+        end, tail, unfinished = segment.end, segment.tail, None
+        if not segment.whole:
+            before = self.lineages.get(segment.source)
+            end, tail, unfinished = segment.offset, before.tail if before else Digest.of(b""), segment
+        self.lineages[segment.source] = Lineage(
+            segment.source, segment.path, end, segment.head, segment.line, tail, unfinished
+        )
 
 
 @contextmanager
@@ -348,18 +390,17 @@ def first_line(head: bytes) -> bytes:
 def _json_lines(path: Path) -> list[dict[str, Any] | None]:
     """The rows of a file of JSON lines; None stands for a line that a crash cut."""
     try:
-        lines = path.read_bytes().split(b"\n")
+        return [_parsed(line) for line in path.read_bytes().split(b"\n") if line]
     except FileNotFoundError:
         return []
-    rows: list[dict[str, Any] | None] = []
-    for line in lines:
-        if line:
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            rows.append(row if isinstance(row, dict) else None)
-    return rows
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
 
 
 @cache

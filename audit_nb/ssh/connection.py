@@ -93,7 +93,9 @@ class Connection:
                 step="read",
                 may_pass=True,
             ) from fault
-        except (paramiko.SSHException, EOFError, ConnectionError) as fault:
+        except (paramiko.SSHException, EOFError, OSError) as fault:
+            if isinstance(fault, OSError) and not isinstance(fault, ConnectionError) and self.transport.is_active():
+                raise  # an answer of the host: no such file, permission denied …
             raise SshError(
                 f"{self.host.name}: the connection to {self.route.place} broke while we wanted to {doing} "
                 f"({words_of(fault)}); the next run goes on from what has been fetched",

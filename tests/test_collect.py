@@ -1,0 +1,760 @@
+"""What is new on each host comes into the archive, whole and once, whatever happens to the files meanwhile."""
+
+import gzip
+import json
+import lzma
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from audit_nb import collect, fetches, lineage
+from audit_nb.archive import Archive
+from audit_nb.errors import AuditNbError, UsageError
+from audit_nb.inventory import Inventory
+
+SEED = int(os.environ.get("AUDIT_NB_SEED", random.SystemRandom().randrange(10**9)))
+
+
+def lines(first, count, size=120):
+    """`count` records with the serials from `first` on, each different."""
+    return b"".join(
+        b"type=SYSCALL msg=audit(17672256%02d.%03d:%d): %s\n"
+        % (n // 1000 % 60, n % 1000, n, b"x" * (size - 50 + n % 7))
+        for n in range(first, first + count)
+    )
+
+
+@pytest.fixture
+def fetch(tmp_path):
+    """Fetch hosts into the test's data folder."""
+
+    def run(*hosts, **options):
+        return collect.fetch(Inventory(path="hosts.yaml", hosts=hosts), tmp_path / "data", **options)
+
+    return run
+
+
+@pytest.fixture
+def held(tmp_path):
+    """The bytes of each source that is held of a host, in the order of their beginning."""
+
+    def read(host="web01"):
+        archive = Archive(tmp_path / "data")
+        sources = dict.fromkeys(segment.source for segment in archive.all_segments(host))
+        return [b"".join(archive.content(host, source)) for source in sources]
+
+    return read
+
+
+def stored_lines(tmp_path, host="web01"):
+    """Every line in the archive as often as it is stored."""
+    archive = Archive(tmp_path / "data")
+    return Counter(b"".join(archive.read(segment) for segment in archive.segments(host)).split(b"\n")[:-1])
+
+
+# --- what comes ------------------------------------------------------------------------------------------------------
+
+
+def test_a_first_fetch_brings_every_file(sshd, fetch, held):
+    """The live file and the rotated ones, oldest first, byte for byte."""
+    server = sshd()
+    server.log.with_name("audit.log.2").write_bytes(lines(0, 300))
+    server.log.with_name("audit.log.1").write_bytes(lines(300, 300))
+    server.log.write_bytes(lines(600, 100))
+    server.log.with_name("other.log").write_bytes(b"not ours\n")
+    (result,) = fetch(server.host())
+    assert (result.outcome, result.reason, result.new_segments) == ("done", None, 3)
+    assert result.new_bytes == len(lines(0, 700))
+    assert result.wire_bytes > result.new_bytes
+    assert held() == [lines(0, 300), lines(300, 300), lines(600, 100)]
+    assert [(row["path"].rpartition("/")[2], row["outcome"]) for row in result.files] == [
+        ("audit.log.2", "new"),
+        ("audit.log.1", "new"),
+        ("audit.log", "new"),
+    ]
+
+
+def test_a_second_fetch_brings_nothing(sshd, fetch, held):
+    """What is held is recognised; the row says so."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 50_000))
+    server.log.with_name("audit.log.1").write_bytes(lines(90_000, 100))
+    fetch(server.host())
+    before = held()
+    (result,) = fetch(server.host())
+    assert (result.outcome, result.new_bytes, result.new_segments) == ("done", 0, 0)
+    assert result.wire_bytes < 100_000
+    assert {row["outcome"] for row in result.files} == {"held"}
+    assert held() == before
+
+
+def test_only_what_was_added_comes(sshd, fetch, held):
+    """Growth continues the source; the bytes before it do not travel again."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 20_000))
+    fetch(server.host())
+    with server.log.open("ab") as log:
+        log.write(lines(20_000, 10))
+    (result,) = fetch(server.host())
+    assert result.new_bytes == len(lines(20_000, 10))
+    assert result.wire_bytes < 50_000
+    assert held() == [lines(0, 20_010)]
+
+
+@pytest.mark.parametrize("size", [0, 1, 40, 4095, 4096, 4097, 10_000])
+def test_a_line_that_is_being_written_waits(sshd, fetch, held, size):
+    """Only whole lines are taken of the live file; the rest comes with the rest of the line."""
+    server = sshd()
+    whole = lines(0, size // 120)
+    server.log.write_bytes(whole + b"type=SYS")
+    (result,) = fetch(server.host())
+    assert held() == ([whole] if whole else [])
+    assert "8 bytes held back" in result.files[0]["note"]
+    with server.log.open("ab") as log:
+        log.write(b"CALL msg=audit(1.000:1): \n")
+    fetch(server.host())
+    assert held() == [whole + b"type=SYSCALL msg=audit(1.000:1): \n"]
+
+
+def test_the_unfinished_last_line_of_a_rotated_file_is_kept(sshd, fetch, held, tmp_path):
+    """auditd was killed in the middle of a line: that line will never be whole, and is shown as it is."""
+    server = sshd()
+    old = server.log.with_name("audit.log.1")
+    old.write_bytes(lines(0, 10) + b"type=SYS")
+    os.utime(old, (1, 1))
+    server.log.write_bytes(lines(10, 10))
+    fetch(server.host())
+    assert held() == [lines(0, 10) + b"type=SYS", lines(10, 10)]
+    assert [segment.whole for segment in Archive(tmp_path / "data").segments("web01")] == [True, False, True]
+    assert fetch(server.host())[0].new_bytes == 0
+
+
+def test_segments_are_whole_lines_of_a_bounded_size(sshd, fetch, tmp_path, monkeypatch):
+    """A big file becomes several segments, each ending in a newline; a line without end is cut."""
+    monkeypatch.setattr(lineage.blocks_of_lines, "__defaults__", (300_000,))
+    server = sshd()
+    content = lines(0, 20_000) + b"y" * 900_000 + b"\n" + lines(20_000, 10)
+    server.log.write_bytes(content)
+    fetch(server.host())
+    archive = Archive(tmp_path / "data")
+    segments = archive.segments("web01")
+    assert len(segments) >= 6
+    assert b"".join(archive.read(segment) for segment in segments) == content
+    assert all(segment.length < 600_000 for segment in segments)
+    overlong = [archive.read(segment) for segment in segments if not archive.read(segment).endswith(b"\n")]
+    assert overlong
+    assert all(piece.endswith(b"y") for piece in overlong)
+
+
+@pytest.mark.parametrize("packed", ["gzip", "xz", "zstd"])
+def test_compressed_rotated_files_are_followed(sshd, fetch, held, packed):
+    """logrotate compressed a file that is held already, one that is not, and one in part: nothing comes twice."""
+    import pyarrow as pa
+
+    compress = {
+        "gzip": gzip.compress,
+        "xz": lzma.compress,
+        "zstd": lambda d: pa.Codec("zstd").compress(d, asbytes=True),
+    }
+    server = sshd()
+    server.log.write_bytes(lines(0, 3000))
+    fetch(server.host())
+    server.log.with_name("audit.log.3.gz").write_bytes(compress[packed](lines(90_000, 3000)))
+    server.log.with_name("audit.log.2.gz").write_bytes(compress[packed](lines(0, 4000)))
+    server.log.write_bytes(lines(4000, 10))
+    (result,) = fetch(server.host())
+    assert result.outcome == "done"
+    assert sorted(held()) == sorted([lines(0, 4000), lines(90_000, 3000), lines(4000, 10)])
+    (again,) = fetch(server.host())
+    assert again.new_bytes == 0
+    assert again.wire_bytes < 60_000
+    assert {row["outcome"] for row in again.files} == {"held"}
+
+
+def test_a_bomb_on_the_host_is_refused_once_and_the_rest_comes(sshd, fetch, held, monkeypatch):
+    """A compressed file that unpacks to too much is a row of its own."""
+    from audit_nb import disk
+
+    monkeypatch.setattr(disk.PackedFile.__init__, "__kwdefaults__", {"limit": 1_000_000})
+    server = sshd()
+    server.log.write_bytes(lines(0, 10))
+    server.log.with_name("audit.log.1.gz").write_bytes(gzip.compress(bytes(3_000_000)))
+    (result,) = fetch(server.host())
+    assert result.outcome == "partial"
+    assert "audit.log.1.gz: unpacks to more than 1,000,000 bytes" in result.reason
+    assert held() == [lines(0, 10)]
+
+
+def test_the_log_of_a_host_that_cannot_be_listed_is_found_by_name(sshd, fetch, held):
+    """A login may read the files and not list the folder: `.1`, `.2` … are tried."""
+    if os.geteuid() == 0:
+        pytest.skip("root may list any folder")
+    server = sshd()
+    server.log.write_bytes(lines(10, 10))
+    server.log.with_name("audit.log.1").write_bytes(lines(0, 10))
+    server.log.parent.chmod(0o111)
+    try:
+        fetch(server.host())
+    finally:
+        server.log.parent.chmod(0o755)
+    assert held() == [lines(0, 10), lines(10, 10)]
+
+
+# --- rotation, truncation, likeness ----------------------------------------------------------------------------------
+
+
+def rotate(log, keep=5):
+    """As auditd does: the oldest goes, each gets the next number, the live one becomes `.1`."""
+    for number in range(keep, 0, -1):
+        path = log.with_name(f"audit.log.{number}")
+        if path.exists():
+            path.unlink() if number == keep else path.rename(log.with_name(f"audit.log.{number + 1}"))
+    log.rename(log.with_name("audit.log.1"))
+    log.write_bytes(b"")
+
+
+def test_a_rotation_between_two_fetches_loses_and_doubles_nothing(sshd, fetch, held):
+    """The file that grew and was renamed goes on where it was; its new name does not matter."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 100))
+    fetch(server.host())
+    with server.log.open("ab") as log:
+        log.write(lines(100, 50))
+    rotate(server.log)
+    server.log.write_bytes(lines(150, 20))
+    (result,) = fetch(server.host())
+    assert (result.outcome, result.new_bytes) == ("done", len(lines(100, 70)))
+    assert held() == [lines(0, 150), lines(150, 20)]
+    rotate(server.log)
+    rotate(server.log)
+    (result,) = fetch(server.host())
+    assert (result.outcome, result.new_bytes) == ("done", 0)
+
+
+def test_files_that_were_deleted_before_we_came_are_a_gap_in_time(sshd, fetch):
+    """From the last record that is held to the first one the host still has."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 100))
+    fetch(server.host())
+    server.log.unlink()
+    server.log.write_bytes(lines(5000, 100))
+    (result,) = fetch(server.host())
+    assert result.outcome == "partial"
+    assert result.gaps == ({"since": "2026-01-01T00:00:00.099+00:00", "until": "2026-01-01T00:00:05.000+00:00"},)
+    assert "nothing any more of 2026-01-01T00:00:00.099+00:00 to" in result.reason
+    assert fetch(server.host())[0].gaps == ()
+
+
+def test_a_file_that_was_fetched_to_its_end_and_deleted_leaves_no_gap(sshd, fetch):
+    """The next serial goes on: nothing is missing."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 100))
+    fetch(server.host())
+    server.log.write_bytes(lines(100, 100))
+    assert fetch(server.host())[0].gaps == ()
+
+
+@pytest.mark.parametrize("cut", [0, 1, 119, 4096, 60_000, 117_000])
+def test_a_truncated_file_is_followed(sshd, fetch, held, tmp_path, cut):
+    """Cut anywhere and written on: what is held stays, what is new comes, and no line is stored twice."""
+    server = sshd()
+    content = lines(0, 1000)
+    server.log.write_bytes(content)
+    fetch(server.host())
+    now = content[:cut] + b"\n" * (cut > 0) + lines(2000, 300)
+    server.log.write_bytes(now)
+    (result,) = fetch(server.host())
+    assert held() == [content, now]
+    whole_lines = content[:cut].rfind(b"\n") + 1
+    assert result.new_bytes == len(now) - whole_lines
+    assert fetch(server.host())[0].new_bytes == 0
+    with server.log.open("ab") as log:
+        log.write(lines(3000, 5))
+    assert fetch(server.host())[0].new_bytes == len(lines(3000, 5))
+    assert held() == [content, now + lines(3000, 5)]
+
+
+def test_a_file_that_became_shorter_and_did_not_grow_brings_nothing(sshd, fetch, held):
+    """The beginning of what is held is recognised as such."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 1000))
+    fetch(server.host())
+    os.truncate(server.log, 30_000)
+    (result,) = fetch(server.host())
+    assert result.new_bytes == 0
+    assert held() == [lines(0, 1000)]
+
+
+@pytest.mark.parametrize("alike", [1, 30, 100, 5000])
+def test_two_files_with_the_same_beginning_are_two_files(sshd, fetch, tmp_path, alike):
+    """Both can be put together again, before and after a rotation, and the lines they share are held once."""
+    server = sshd()
+    one, two = lines(0, alike) + lines(10_000, 200), lines(0, alike) + lines(20_000, 300)
+    server.log.with_name("audit.log.1").write_bytes(one)
+    server.log.write_bytes(two)
+    fetch(server.host())
+    archive = Archive(tmp_path / "data")
+    contents = [b"".join(archive.content("web01", source)) for source in archive.lineages("web01")]
+    assert contents == [one, two]
+    rotate(server.log)
+    server.log.write_bytes(lines(0, alike) + lines(30_000, 5))
+    (result,) = fetch(server.host())
+    assert result.new_bytes == len(lines(30_000, 5))
+    assert set(stored_lines(tmp_path).values()) == {1}
+
+
+def test_a_file_held_by_a_short_beginning_may_go_on_in_two_ways(sshd, fetch, held):
+    """Of two files that both begin with all that is held, each comes whole."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 1))
+    fetch(server.host())
+    rotate(server.log)
+    server.log.with_name("audit.log.1").write_bytes(lines(0, 1) + lines(100, 40))
+    server.log.write_bytes(lines(0, 1) + lines(200, 30))
+    fetch(server.host())
+    assert sorted(held()) == sorted([lines(0, 1) + lines(100, 40), lines(0, 1) + lines(200, 30)])
+    assert fetch(server.host())[0].new_bytes == 0
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+log, count, per_file, rest = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+files = number = 0
+while files < count:
+    with log.open("wb", buffering=0) as file:
+        for _ in range(per_file // 50):
+            numbers = range(number, number + 50)
+            file.write(b"".join(b"type=SYSCALL msg=audit(%d.%03d:%d): %070d\\n" % (n // 1000, n % 1000, n, n) for n in numbers))
+            number += 50
+    files += 1
+    for old in range(files - 1, 0, -1):
+        log.with_name(f"audit.log.{old}").rename(log.with_name(f"audit.log.{old + 1}"))
+    log.rename(log.with_name("audit.log.1"))
+    time.sleep(rest)
+log.touch()
+"""
+
+
+@pytest.mark.parametrize(("files", "per_file", "rest_s"), [(200, 100, 0.01), (200, 1000, 0.0), (25, 20_000, 0.0)])
+def test_rotation_under_a_writer_at_full_speed_loses_and_doubles_nothing(
+    sshd, fetch, tmp_path, files, per_file, rest_s
+):
+    """However the rotations fall into the fetches, at the end every line is held once."""
+    server = sshd()
+    server.log.write_bytes(b"")
+    command = [sys.executable, "-c", WRITER, server.log, str(files), str(per_file), str(rest_s)]
+    during = 0
+    with subprocess.Popen(command) as writer:
+        while writer.poll() is None:
+            before = set(server.log.parent.iterdir())
+            (result,) = fetch(server.host())
+            assert result.outcome == "done", result.reason
+            during += set(server.log.parent.iterdir()) > before
+    assert during, "no file was rotated during a fetch: the case was not tried"
+    fetch(server.host())
+    written = b"".join(path.read_bytes() for path in server.log.parent.iterdir())
+    assert stored_lines(tmp_path) == Counter(written.split(b"\n")[:-1])
+
+
+def test_truncation_during_a_fetch_stores_no_mixture(sshd, fetch, tmp_path, monkeypatch):
+    """A file that is truncated and written anew while it is read: no line is stored that no file had."""
+    print("seed", SEED)  # noqa: T201 - pytest shows it when the test fails
+    rng = random.Random(SEED)
+    server = sshd()
+    reached = 0
+    known = set()
+    for attempt in range(20):
+        old, new = lines(attempt * 100_000, 9000), lines(attempt * 100_000 + 50_000, rng.randrange(1, 9000))
+        known |= set(old.split(b"\n")) | set(new.split(b"\n"))
+        server.log.write_bytes(old)
+        at, seen = rng.randrange(len(old)), [0]
+
+        def cut(step, at=at, seen=seen, new=new):
+            if step.text is None and seen[0] < at <= step.done:
+                server.log.write_bytes(new)
+                seen.append(True)
+            seen[0] = step.done
+
+        (result,) = fetch(server.host(), tell=cut)
+        reached += len(seen) > 1
+        assert result.outcome in ("done", "partial")
+        stored = stored_lines(tmp_path)
+        assert set(stored) <= known
+        assert set(stored.values()) == {1}
+        assert set(new.split(b"\n")[:-1]) <= set(stored)
+    assert reached == 20
+
+
+# --- what goes wrong -------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_log_is_told(sshd, fetch, tmp_path):
+    """The path and what to check are named; the attempt is recorded."""
+    (result,) = fetch(sshd().host())
+    assert result.outcome == "failed"
+    assert "there is no" in result.reason
+    assert "audit.log on the host; check log_path" in result.reason
+    assert fetches.read(tmp_path / "data") == [result]
+
+
+def test_an_empty_log_is_no_failure(sshd, fetch, tmp_path):
+    """There is nothing to take, and nothing is."""
+    server = sshd()
+    server.log.write_bytes(b"")
+    (result,) = fetch(server.host())
+    assert (result.outcome, result.new_bytes, result.files[0]["outcome"]) == ("done", 0, "empty")
+    assert Archive(tmp_path / "data").hosts() == []
+
+
+def test_an_unreadable_log_is_told(sshd, fetch):
+    """The account and both ways to let it read are named."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 10))
+    if os.geteuid() == 0:  # root reads everything, so another refusal of the same kind is made
+        server.log.unlink()
+        server.stop()
+        server.subsystem = None
+        pytest.skip("root may read any file; see test_a_readable_part_comes_and_the_rest_is_told")
+    server.log.chmod(0)
+    (result,) = fetch(server.host())
+    assert result.outcome == "failed"
+    assert f"may not be read by {server.user}" in result.reason
+    assert "log_group" in result.reason and "sudo: true" in result.reason
+
+
+def test_one_host_failing_does_not_stop_the_others(sshd, fetch, tmp_path):
+    """Each host is a row, in the inventory's order; the newest row of a host is its state."""
+    good, empty = sshd(), sshd()
+    good.log.write_bytes(lines(0, 10))
+    unknown = good.host(name="stranger", known_hosts=empty.folder / "none")
+    results = fetch(unknown, good.host(), empty.host(name="empty"), good.host(name="away", port=1))
+    assert [(result.host, result.outcome) for result in results] == [
+        ("stranger", "failed"),
+        ("web01", "done"),
+        ("empty", "failed"),
+        ("away", "failed"),
+    ]
+    assert {row.host: row for row in fetches.read(tmp_path / "data")} == {result.host: result for result in results}
+    assert all(result.reason.startswith(f"{result.host}: ") for result in results if result.reason)
+
+
+def test_how_we_came_in_is_recorded(sshd, fetch):
+    """Account, key, address and port: by them our own events can be told from others."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 10))
+    (result,) = fetch(server.host())
+    log = (server.folder / "log").read_text()
+    assert f"Accepted publickey for {server.user} from 127.0.0.1 port {result.session['port']}" in log
+    assert result.session["key"] in log
+    assert result.session["account"] == server.user
+    assert result.session["address"] == "127.0.0.1"
+
+
+def test_what_may_pass_is_tried_again(sshd, fetch, monkeypatch):
+    """A host that comes up meanwhile is fetched; one with a wrong key is not asked twice."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 10))
+    server.stop()
+    threading.Timer(0.5, server.start).start()
+    (result,) = fetch(server.host(retries=5))
+    assert result.outcome == "done"
+    server.keygen(server.folder / "stranger")
+    before = server.login_attempts()
+    (result,) = fetch(server.host(retries=5, key_file=server.folder / "stranger"))
+    assert result.outcome == "failed"
+    assert server.login_attempts() == before + 1
+
+
+class Cutter(threading.Thread):
+    """A loopback port that leads to another one and cuts each connection after a number of bytes."""
+
+    def __init__(self, port, limits):
+        super().__init__(daemon=True)
+        import socket
+
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port, self._to, self._limits, self.cut = self.server.getsockname()[1], port, list(limits), 0
+
+    def run(self):
+        import socket
+
+        while True:
+            try:
+                near, _ = self.server.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self._to))
+            limit = self._limits.pop(0) if self._limits else None
+            threading.Thread(target=self._carry, args=(near, far, None), daemon=True).start()
+            threading.Thread(target=self._carry, args=(far, near, limit), daemon=True).start()
+
+    def _carry(self, source, sink, limit):
+        import socket
+
+        count = 0
+        try:
+            while data := source.recv(65536 if limit is None else max(1, min(65536, limit - count))):
+                sink.sendall(data)
+                count += len(data)
+                if limit is not None and count >= limit:
+                    self.cut += 1
+                    break
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+
+
+def test_a_connection_cut_at_random_bytes_is_taken_up_again(sshd, fetch, held):
+    """Twenty cuts anywhere in the stream, handshake included: at the end the bytes are those of the host."""
+    print("seed", SEED)  # noqa: T201 - pytest shows it when the test fails
+    rng = random.Random(SEED)
+    server = sshd()
+    content = lines(0, 30_000)
+    server.log.write_bytes(content)
+    limits = [rng.randrange(1, 8000) for _ in range(6)] + [rng.randrange(8000, 600_000) for _ in range(14)]
+    cutter = Cutter(server.port, limits)
+    cutter.start()
+    host = server.host(port=cutter.port, timeout_s=5)
+    kind, blob = (server.folder / "host_key.pub").read_text().split()[:2]
+    server.known_hosts.write_text(f"[127.0.0.1]:{cutter.port} {kind} {blob}\n")
+    progress = []
+    for _ in limits:
+        (result,) = fetch(host)
+        assert result.outcome in ("failed", "partial")
+        progress.append(result.new_bytes)
+    assert cutter.cut == len(limits)
+    (result,) = fetch(host)
+    assert result.outcome == "done"
+    assert held() == [content]
+    assert sum(progress) + result.new_bytes == len(content)
+    cutter.server.close()
+
+
+def test_the_retries_of_one_fetch_take_up_a_cut_connection(sshd, fetch, held):
+    """One fetch is enough where the connection breaks once: the row is `done`, with all bytes."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 30_000))
+    cutter = Cutter(server.port, [1_000_000])
+    cutter.start()
+    kind, blob = (server.folder / "host_key.pub").read_text().split()[:2]
+    server.known_hosts.write_text(f"[127.0.0.1]:{cutter.port} {kind} {blob}\n")
+    (result,) = fetch(server.host(port=cutter.port, retries=1))
+    assert cutter.cut == 1
+    assert (result.outcome, result.new_bytes) == ("done", len(lines(0, 30_000)))
+    assert held() == [lines(0, 30_000)]
+    cutter.server.close()
+
+
+FETCH = """
+import sys
+from pathlib import Path
+from audit_nb import collect, inventory, progress
+collect.fetch(inventory.load(sys.argv[1]), sys.argv[2], tell=lambda step: print(step.done, flush=True))
+"""
+
+
+def write_inventory(path, server):
+    path.write_text(
+        f"hosts: {{web01: {{address: 127.0.0.1, port: {server.port}, user: {server.user}, facts: false, retries: 0, "
+        f"ssh_config: false, key_file: {server.folder / 'login_key'}, known_hosts: {server.known_hosts}, "
+        f"log_path: {server.log}}}}}"
+    )
+    return path
+
+
+def test_kill_9_at_random_moments_leaves_an_archive_that_goes_on(sshd, fetch, held, tmp_path):
+    """Killed fifty times: after each, every segment reads back; at the end the archive equals the source."""
+    print("seed", SEED)  # noqa: T201 - pytest shows it when the test fails
+    rng = random.Random(SEED)
+    server = sshd()
+    content = lines(0, 60_000)
+    server.log.write_bytes(b"")
+    hosts = write_inventory(tmp_path / "hosts.yaml", server)
+    written, killed = 0, 0
+    for round_ in range(1, 51):
+        end = len(content) * round_ // 50
+        with server.log.open("ab") as log:
+            log.write(content[written:end])
+        written = end
+        process = subprocess.Popen(
+            [sys.executable, "-c", FETCH, hosts, tmp_path / "data"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        process.stdout.readline()  # the first step: it has begun
+        time.sleep(rng.random() * 0.25)
+        process.kill()
+        process.communicate()
+        killed += process.returncode == -9
+        archive = Archive(tmp_path / "data")
+        assert content.startswith(b"".join(archive.read(segment) for segment in archive.segments("web01")))
+    assert killed >= 20, "most fetches had ended before they were killed"
+    fetch(server.host())
+    assert b"".join(held()) == content
+
+
+def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(sshd, fetch, held, tmp_path):
+    """What was read is kept, the attempt is recorded as stopped, and no traceback of a thread is printed."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 400_000))
+    hosts = write_inventory(tmp_path / "hosts.yaml", server)
+    process = subprocess.Popen(
+        [sys.executable, "-c", FETCH, hosts, tmp_path / "data"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    while int(process.stdout.readline() or 10**9) < 5_000_000:
+        pass
+    process.send_signal(2)
+    _, err = process.communicate(timeout=30)
+    assert err.count(b"Traceback") == 1, err.decode()  # of the script above, which does not catch KeyboardInterrupt
+    assert err.rstrip().endswith(b"KeyboardInterrupt")
+    (row,) = fetches.read(tmp_path / "data")
+    assert row.outcome == "partial"
+    assert "stopped by the user" in row.reason
+    assert 0 < row.new_bytes < len(lines(0, 400_000))
+    fetch(server.host())
+    assert held() == [lines(0, 400_000)]
+
+
+def test_two_fetches_of_one_data_folder_do_not_meet(sshd, fetch, tmp_path):
+    """The second refuses and says who is at work."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 400_000))
+    hosts = write_inventory(tmp_path / "hosts.yaml", server)
+    process = subprocess.Popen([sys.executable, "-c", FETCH, hosts, tmp_path / "data"], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    with pytest.raises(AuditNbError, match=f"process {process.pid}, since .* is writing to this data folder"):
+        fetch(server.host())
+    process.communicate()
+    assert process.returncode == 0
+
+
+def test_everything_is_private_whatever_the_umask(sshd, fetch, tmp_path):
+    """Archive, manifest, rows and lock are 0600 in 0700 folders under umask 000."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 1000))
+    server.log.with_name("audit.log.1.gz").write_bytes(gzip.compress(lines(2000, 100)))
+    old = os.umask(0)
+    try:
+        fetch(server.host(facts=True))
+        collect.import_paths([server.log.parent], "web02", tmp_path / "data")
+    finally:
+        os.umask(old)
+    modes = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "data").rglob("*")}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
+    assert {path.name for path in modes} >= {"fetches.jsonl", "manifest.jsonl", "facts.jsonl", "00000001.zst", "web02"}
+    assert not [path for path in modes if path.name.startswith((".aside", ".packed"))]
+
+
+# --- logs from a disk ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bring(tmp_path):
+    """Import paths as host web01."""
+    return lambda *paths: collect.import_paths(paths, "web01", tmp_path / "data")
+
+
+def test_a_folder_is_imported_oldest_first(bring, held, tmp_path):
+    """Plain and compressed files in any order and depth; what holds no audit record is left, and said."""
+    folder = tmp_path / "disk"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "audit.log").write_bytes(lines(200, 100))
+    (folder / "sub" / "a.xz").write_bytes(lzma.compress(lines(0, 100)))
+    (folder / "audit.log.1.gz").write_bytes(gzip.compress(lines(100, 100)))
+    (folder / "wtmp").write_bytes(bytes(4000))
+    (folder / "link").symlink_to(folder / "audit.log")
+    os.mkfifo(folder / "fifo")
+    result = bring(folder)
+    assert result.outcome == "done"
+    assert held() == [lines(0, 100), lines(100, 100), lines(200, 100)]
+    assert {Path(row["path"]).name: row["outcome"] for row in result.files} == {
+        "wtmp": "left",
+        "a.xz": "new",
+        "audit.log.1.gz": "new",
+        "audit.log": "new",
+    }
+
+
+def test_what_is_imported_again_is_recognised(bring, held, tmp_path):
+    """The same file, a shorter copy, a longer copy and a compressed copy: the same bytes are never held twice."""
+    (tmp_path / "a").write_bytes(lines(0, 500))
+    (tmp_path / "shorter").write_bytes(lines(0, 200))
+    (tmp_path / "longer").write_bytes(lines(0, 700))
+    (tmp_path / "packed").write_bytes(gzip.compress(lines(0, 600)))
+    assert bring(tmp_path / "a").new_bytes == len(lines(0, 500))
+    assert bring(tmp_path / "a").new_bytes == 0
+    assert bring(tmp_path / "shorter").new_bytes == 0
+    assert bring(tmp_path / "longer", tmp_path / "packed").new_bytes == len(lines(500, 200))
+    assert held() == [lines(0, 700)]
+
+
+def test_a_log_that_was_fetched_is_recognised_on_a_disk(bring, sshd, fetch, held, tmp_path):
+    """It makes no difference by which way bytes came."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 500))
+    fetch(server.host())
+    assert bring(server.log).new_bytes == 0
+    (tmp_path / "later").write_bytes(lines(0, 600))
+    assert bring(tmp_path / "later").new_bytes == len(lines(500, 100))
+    server.log.write_bytes(lines(0, 650))
+    assert fetch(server.host())[0].new_bytes == len(lines(600, 50))
+    assert held() == [lines(0, 650)]
+
+
+def test_a_last_line_without_newline_is_imported(bring, held, tmp_path):
+    """Nobody will finish it; when a longer copy comes after all, the whole line takes its place."""
+    (tmp_path / "a").write_bytes(lines(0, 10).removesuffix(b"\n"))
+    bring(tmp_path / "a")
+    assert held() == [lines(0, 10).removesuffix(b"\n")]
+    assert bring(tmp_path / "a").new_bytes == 0
+    (tmp_path / "b").write_bytes(lines(0, 20))
+    bring(tmp_path / "b")
+    assert held() == [lines(0, 20)]
+    assert set(stored_lines(tmp_path).values()) == {1}
+
+
+def test_a_damaged_file_gives_what_can_be_read(bring, held, tmp_path):
+    """The row says where it broke, and the import is partial."""
+    whole = gzip.compress(lines(0, 50_000))
+    (tmp_path / "a.gz").write_bytes(whole[: len(whole) // 2])
+    result = bring(tmp_path / "a.gz")
+    assert result.outcome == "partial"
+    assert "the gzip data is damaged after" in result.reason
+    (content,) = held()
+    assert lines(0, 50_000).startswith(content)
+    assert len(content) > 1_000_000
+
+
+def test_a_path_that_does_not_exist_is_wrong_usage(bring, tmp_path):
+    """Nothing is imported of the others either."""
+    (tmp_path / "a").write_bytes(lines(0, 10))
+    with pytest.raises(UsageError, match="/no/such does not exist"):
+        bring(tmp_path / "a", "/no/such")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_host_name_that_could_leave_the_archive_is_refused(tmp_path):
+    """The name comes from a command line."""
+    with pytest.raises(AuditNbError, match="cannot name a host"):
+        collect.import_paths([tmp_path], "../x", tmp_path / "data")
+
+
+def test_the_rows_are_lines_of_json(bring, tmp_path):
+    """Anyone can read `fetches.jsonl`, whatever a file is called."""
+    path = tmp_path / os.fsdecode(b"\xff<script>\n")
+    path.write_bytes(lines(0, 10))
+    result = bring(path)
+    (line,) = (tmp_path / "data" / "fetches.jsonl").read_text().splitlines()
+    assert json.loads(line)["files"][0]["path"] == str(path)
+    assert fetches.read(tmp_path / "data") == [result]
