@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -72,13 +73,55 @@ def sshd(needs, tmp_path_factory) -> Iterator[Callable[..., "Sshd"]]:
         server.stop()
 
 
+@pytest.fixture
+def guest(needs, tmp_path) -> Iterator[Callable[[str], "Sshd"]]:
+    """`guest(lines)` is an sshd that knows the user `auditor` and, for sudo, the lines of a sudoers file.
+
+    It runs in a mount namespace with an account database of its own, so nothing of the machine changes. Only root may
+    make one; where that is not so, the test is skipped.
+    """
+    program, running = needs("sshd"), []
+    needs("sudo")
+    folder = Path(tempfile.mkdtemp(prefix="audit-nb-guest-"))
+
+    def start(sudoers: str = "") -> Sshd:
+        if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
+            pytest.skip("this user may not make a mount namespace, which keeps accounts of the test out of the machine")
+        folder.chmod(0o755)
+        shadow = "root:*:19000:0:99999:7:::\nsshd:*:19000:0:99999:7:::\nauditor:*:19000:0:99999:7:::\n"
+        content = {
+            "passwd": Path("/etc/passwd").read_text() + f"auditor:x:4999:4999::{folder}:/bin/sh\n",
+            "group": Path("/etc/group").read_text() + "auditor:x:4999:\n",
+            "shadow": shadow,
+            "sudoers": "root ALL=(ALL) ALL\n" + sudoers,
+        }
+        binds = []
+        for name, text in content.items():
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o440 if name in ("shadow", "sudoers") else 0o644)
+            binds.append(f"mount --bind {folder / name} /etc/{name}")
+        server = Sshd(program, folder, (), started=False)
+        server.user = "auditor"
+        server.wrapper = ["unshare", "--mount", "sh", "-c", f'{" && ".join(binds)} && exec "$@"', "sh"]
+        server.log.parent.chmod(0o700)
+        server.start()
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        server.stop()
+    shutil.rmtree(folder)
+
+
 class Sshd:
     """A running sshd with a key that may log in, a known_hosts that knows it and a folder of logs to serve."""
 
-    def __init__(self, program: str, folder: Path, options: tuple[str, ...]) -> None:
+    def __init__(self, program: str, folder: Path, options: tuple[str, ...], *, started: bool = True) -> None:
         self.folder, self.options, self._program = folder, options, program
         self.user = getpass.getuser()
         self.subsystem: str | None = "internal-sftp"
+        self.wrapper: list[str] = []
         self.log = folder / "audit" / "audit.log"
         self.log.parent.mkdir()
         for name in ("host_key", "login_key"):
@@ -89,7 +132,8 @@ class Sshd:
             self.port = free.getsockname()[1]
         self.known_hosts = folder / "known_hosts"
         self.know(folder / "host_key")
-        self.start()
+        if started:
+            self.start()
 
     def start(self) -> None:
         """Start it, or start it again on the same port."""
@@ -111,9 +155,8 @@ class Sshd:
         ]
         config.write_text("\n".join(lines) + "\n")
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [self._program, "-D", "-e", "-f", config], stderr=log, stdin=subprocess.DEVNULL
-            )
+            command = [*self.wrapper, self._program, "-D", "-e", "-f", str(config)]
+            self.process = subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL)
         for _ in range(500):
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

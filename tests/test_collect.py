@@ -18,6 +18,7 @@ from audit_nb import collect, fetches, lineage
 from audit_nb.archive import Archive
 from audit_nb.errors import AuditNbError, UsageError
 from audit_nb.inventory import Inventory
+from audit_nb.ssh import Sftp, connect
 
 SEED = int(os.environ.get("AUDIT_NB_SEED", random.SystemRandom().randrange(10**9)))
 
@@ -190,21 +191,6 @@ def test_a_bomb_on_the_host_is_refused_once_and_the_rest_comes(sshd, fetch, held
     assert result.outcome == "partial"
     assert "audit.log.1.gz: unpacks to more than 1,000,000 bytes" in result.reason
     assert held() == [lines(0, 10)]
-
-
-def test_the_log_of_a_host_that_cannot_be_listed_is_found_by_name(sshd, fetch, held):
-    """A login may read the files and not list the folder: `.1`, `.2` … are tried."""
-    if os.geteuid() == 0:
-        pytest.skip("root may list any folder")
-    server = sshd()
-    server.log.write_bytes(lines(10, 10))
-    server.log.with_name("audit.log.1").write_bytes(lines(0, 10))
-    server.log.parent.chmod(0o111)
-    try:
-        fetch(server.host())
-    finally:
-        server.log.parent.chmod(0o755)
-    assert held() == [lines(0, 10), lines(10, 10)]
 
 
 # --- rotation, truncation, likeness ----------------------------------------------------------------------------------
@@ -414,20 +400,88 @@ def test_an_empty_log_is_no_failure(sshd, fetch, tmp_path):
     assert Archive(tmp_path / "data").hosts() == []
 
 
-def test_an_unreadable_log_is_told(sshd, fetch):
+def test_an_unreadable_log_is_told(guest, fetch):
     """The account and both ways to let it read are named."""
-    server = sshd()
+    server = guest()
     server.log.write_bytes(lines(0, 10))
-    if os.geteuid() == 0:  # root reads everything, so another refusal of the same kind is made
-        server.log.unlink()
-        server.stop()
-        server.subsystem = None
-        pytest.skip("root may read any file; see test_a_readable_part_comes_and_the_rest_is_told")
-    server.log.chmod(0)
     (result,) = fetch(server.host())
     assert result.outcome == "failed"
-    assert f"may not be read by {server.user}" in result.reason
-    assert "log_group" in result.reason and "sudo: true" in result.reason
+    assert f"{server.log} may not be read by auditor on the host" in result.reason
+    assert "log_group" in result.reason
+    assert "sudo: true" in result.reason
+
+
+def test_a_readable_part_comes_and_the_rest_is_told(guest, fetch, held):
+    """One file that is forbidden does not keep the others away."""
+    server = guest()
+    server.log.parent.chmod(0o755)
+    server.log.write_bytes(lines(10, 10))
+    server.log.with_name("audit.log.1").write_bytes(lines(0, 10))
+    server.log.with_name("audit.log.1").chmod(0o600)
+    (result,) = fetch(server.host())
+    assert result.outcome == "partial"
+    assert "audit.log.1 may not be read by auditor" in result.reason
+    assert held() == [lines(10, 10)]
+
+
+def test_the_files_of_a_folder_that_cannot_be_listed_are_found_by_name(guest, fetch, held):
+    """A login may read the files and not list the folder: `.1`, `.2` … are tried."""
+    server = guest()
+    for number, path in enumerate(("audit.log.2", "audit.log.1", "audit.log")):
+        server.log.with_name(path).write_bytes(lines(10 * number, 10))
+    server.log.parent.chmod(0o711)
+    (result,) = fetch(server.host())
+    assert result.outcome == "done"
+    assert held() == [lines(0, 10), lines(10, 10), lines(20, 10)]
+
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("profile", ["minimal", "full"])
+def test_the_published_sudoers_profiles_let_root_files_be_read(guest, fetch, held, profile):
+    """The account may start the read-only SFTP server as root, and nothing else that is tried here."""
+    server = guest((ROOT / "examples" / f"sudoers.{profile}").read_text())
+    server.log.write_bytes(lines(0, 10))
+    server.log.chmod(0o600)
+    (result,) = fetch(server.host(sudo=True))
+    assert (result.outcome, result.reason) == ("done", None)
+    assert held() == [lines(0, 10)]
+    with connect(server.host()) as connection:
+        for command in ("cat /etc/shadow", "/usr/lib/openssh/sftp-server", "zstd -q -c -1 -- /etc/shadow", "sh"):
+            assert connection.run(f"sudo -n {command} </dev/null").status == 1
+
+
+def test_the_sftp_server_of_sudo_changes_nothing(guest):
+    """-R makes it read-only, whatever is asked of it."""
+    import paramiko
+
+    server = guest((ROOT / "examples" / "sudoers.minimal").read_text())
+    server.log.write_bytes(lines(0, 10))
+    with connect(server.host(sudo=True)) as connection, Sftp(connection) as sftp:
+        client = sftp._client
+        attempts = [
+            lambda: client.open(str(server.log), "w"),
+            lambda: client.open(str(server.folder / "new"), "w"),
+            lambda: client.remove(str(server.log)),
+            lambda: client.rename(str(server.log), str(server.log) + "x"),
+            lambda: client.chmod(str(server.log), 0o777),
+            lambda: client.mkdir(str(server.folder / "new")),
+            lambda: client.symlink("/etc", str(server.folder / "new")),
+        ]
+        for attempt in attempts:
+            with pytest.raises((OSError, paramiko.SSHException)):
+                attempt()
+    assert server.log.read_bytes() == lines(0, 10)
+    assert not (server.folder / "new").exists()
+
+
+def test_without_the_profile_sudo_is_told_in_its_own_words(guest, fetch):
+    """The sentence repeats what sudo said and names the profile."""
+    (result,) = fetch(guest().host(sudo=True))
+    assert result.outcome == "failed"
+    assert "sudo: a password is required, exit status 1" in result.reason
+    assert "examples/sudoers.minimal" in result.reason
 
 
 def test_one_host_failing_does_not_stop_the_others(sshd, fetch, tmp_path):
