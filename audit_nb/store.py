@@ -167,7 +167,7 @@ def open_events(
     `since` and `until` are datetimes, ISO 8601 or words (`yesterday`, `-1d`), read in `timezone`. Raises UsageError.
     """
     first, end = times.period(since, until, timezone)
-    data_dir = Path(data_dir)
+    data_dir = files.nearest(Path(data_dir))
     paths = [
         str(folder_of(data_dir, index.host) / day / name)
         for index in _indexes(data_dir, hosts)
@@ -184,7 +184,7 @@ def open_events(
 
 def open_malformed(data_dir: Path | str, hosts: Iterable[str] | None = None) -> ir.Table:
     """The lines that could not be read: host, segment, offset, length, reason, text."""
-    data_dir = Path(data_dir)
+    data_dir = files.nearest(Path(data_dir))
     found = [index for index in _indexes(data_dir, hosts) if index.malformed]
     return _opened([str(folder_of(data_dir, index.host) / str(index.malformed)) for index in found], events.MALFORMED)
 
@@ -196,7 +196,7 @@ def open_hosts(data_dir: Path | str, hosts: Iterable[str] | None = None) -> ir.T
     malformed_bytes, other_bytes, records, events, incomplete (events), malformed (lines), repaired (records whose lost
     separator was found again), unread (pieces of text that no field explains), lost_serials.
     """
-    data_dir = Path(data_dir)
+    data_dir = files.nearest(Path(data_dir))
     wanted = None if hosts is None else set(hosts)
     states = {row["host"]: row for row in _fetches(data_dir)}
     stored = {index.host: index for index in _indexes(data_dir, hosts)}
