@@ -131,7 +131,8 @@ def _trend(rows: Sequence[Mapping[str, Any]], language: str) -> dict[str, Any]:
 
 def _prepared(executed: "NotebookNode", notebook: Mapping[str, Any], language: str) -> "NotebookNode":
     """Only what a reader should see: no parameters, no marks of papermill, the prose in the reader's language."""
-    cells = [cell for cell in executed.cells if not play.ADDED_TAGS & set(cell.metadata.get("tags", ()))]
+    added = {play.INJECTED_TAG, play.ERROR_TAG}
+    cells = [cell for cell in executed.cells if not added & set(cell.metadata.get("tags", ()))]
     if notebook["cell"] is not None:
         cells[notebook["cell"] - 1].metadata["failed"] = True
     for cell in cells:

@@ -34,7 +34,7 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 _logger = logging.getLogger(__name__)
 
 ERROR_LETTERS = 600
-ADDED_TAGS = {"injected-parameters", "papermill-error-cell-tag"}  # cells that papermill puts between those of the file
+INJECTED_TAG, ERROR_TAG = "injected-parameters", "papermill-error-cell-tag"  # cells that papermill adds to the file's
 #: What a kernel gets of our environment: no credential can reach a notebook, and so none a report.
 _PASSED = (
     "PATH",
@@ -139,6 +139,7 @@ def _execute(
             str(target).replace("{", "{{").replace("}", "}}"),
             parameters=parameters,
             kernel_name="python3",
+            language="python",
             progress_bar=False,
             kernel_manager_class=kernel.manager_class(),
             shutdown_kernel="immediate",
@@ -165,16 +166,17 @@ def _ended(
     executed = nbformat.read(target, as_version=4)
     title = notebook.title(language)
     _forget_paths(executed, target)
-    if error is None and all(_is_finished(cell) for cell in executed.cells):
+    cells = [cell for cell in executed.cells if ERROR_TAG not in cell.metadata.get("tags", ())]
+    if error is None and all(_is_finished(cell) for cell in cells):
         return Played(notebook.name, title, "done", None, None, None, seconds)
     said, place = error or (words.say("play.ended_early", language), None)
-    place = _last_begun(executed) if place is None else place
-    cell, heading = _where(executed, place) if place is not None else (None, None)
+    place = _last_begun(cells) if place is None else place
+    cell, heading = _where(cells[: place + 1]) if place is not None else (None, None)
     return Played(notebook.name, title, "failed", said, cell, heading, seconds)
 
 
-def _last_begun(executed: "NotebookNode") -> int | None:
-    begun = [place for place, cell in enumerate(executed.cells) if _mark(cell).get("start_time")]
+def _last_begun(cells: Sequence["NotebookNode"]) -> int | None:
+    begun = [place for place, cell in enumerate(cells) if _mark(cell).get("start_time")]
     return begun[-1] if begun else None
 
 
@@ -190,12 +192,12 @@ def _mark(cell: "NotebookNode") -> Mapping[str, Any]:
     return cell.metadata.get("papermill", {})
 
 
-def _where(executed: "NotebookNode", place: int) -> tuple[int, str | None]:
-    """A place among the executed cells as the cell's number in the notebook's file and the heading it stands under."""
-    before = [cell for cell in executed.cells[: place + 1] if not ADDED_TAGS & set(cell.metadata.get("tags", ()))]
-    headings = [line for cell in before if cell.cell_type == "markdown" for line in cell.source.split("\n")]
+def _where(cells: Sequence["NotebookNode"]) -> tuple[int, str | None]:
+    """The last of these executed cells: its number in the notebook's file and the heading it stands under."""
+    own = [cell for cell in cells if INJECTED_TAG not in cell.metadata.get("tags", ())]
+    headings = [line for cell in own if cell.cell_type == "markdown" for line in cell.source.split("\n")]
     found = next((line.lstrip("#").strip() for line in reversed(headings) if line.startswith("#")), None)
-    return len(before), found
+    return len(own), found
 
 
 def _forget_paths(executed: "NotebookNode", target: Path) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-DENSITY = 160  # dots in an inch of a PNG: twice what a mail shows, for sharp screens
+DENSITY = 200  # dots in an inch of a PNG: twice what a mail shows, for sharp screens
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,16 @@ def of_chart(chart: charts.Chart, look: charts.Look) -> Picture:
     import matplotlib as mpl
 
     with mpl.rc_context(charts.style()):
-        wide = chart.draw(look)
-        narrow = _svg(chart.draw(replace(look, width=charts.NARROW)))
-        drawn = _svg(wide)
+        wide = _svg(chart.draw(look))
+        small = chart.draw(replace(look, width=charts.NARROW))
+        narrow = _svg(small)
 
     def png() -> bytes:
+        # For a mail, which has one picture for a desktop and a phone: letters of the wide one would be too small.
         with mpl.rc_context(charts.style()):
-            return _png(wide)
+            return _png(small)
 
-    return Picture(drawn, narrow, png, chart.data(), chart.finding(look), chart.alt(look))
+    return Picture(wide, narrow, png, chart.data(), chart.finding(look), chart.alt(look))
 
 
 def of_figure(figure: "Figure") -> Picture:
