@@ -70,13 +70,13 @@ REPORT = {
     },
     "parameters": {},
     "mail": ["team"],
-    "hosts": {"seen": 14, "total": 15, "missing": [{"host": "web03", "reason": "connection refused"}]},
+    "hosts": {"seen": 14, "total": 15, "missing": [{"host": "web03", "reason": "web03: connection refused"}]},
     "coverage": [],
     "headlines": [
         {"notebook": "logins", "name": "failed", "label": "failed logins", "value": 37, "level": "notice", "before": 12},
         {"notebook": "logins", "name": "then", "label": "then succeeded", "value": 1, "level": "alarm", "before": None},
-        {"notebook": "commands", "name": "root", "label": "commands as root", "value": 1284, "level": "clean", "before": 1402},
-        {"notebook": "overview", "name": "lost", "label": "records lost", "value": None, "level": "clean", "before": 3},
+        {"notebook": "commands", "name": "root", "label": "commands as root", "value": 1284, "level": "plain", "before": 1402},
+        {"notebook": "overview", "name": "lost", "label": "records lost", "value": None, "level": "plain", "before": 3},
     ],
     "notebooks": [
         {"name": "overview", "title": "Overview", "status": "done", "says": "302,932 events.", "error": None, "html": "overview.html"},
@@ -292,6 +292,17 @@ def test_the_html_needs_no_style_sheet_no_script_and_no_network(run, box, tmp_pa
     assert "url(" not in html
 
 
+def test_what_calls_for_attention_stands_first_and_in_its_colour(box, tmp_path):
+    rows = [REPORT["headlines"][2], REPORT["headlines"][0], REPORT["headlines"][1]]
+    message = parsed(mail.compose(make_run(tmp_path, headlines=rows), None, box).content())
+    assert re.findall(r"^ +([\d,]+)  ", text_of(message), re.MULTILINE) == ["37", "1", "1,284"]
+    assert re.findall(r'<td class="ink line (\S*)"', html_of(message)) == ["notice-ink", "alarm-ink", ""]
+
+
+def test_a_host_is_named_once_before_its_reason(run, box, tmp_path):
+    assert "  - web03: connection refused\n" in text_of(parsed(mail.compose(run, settings_of(tmp_path), box).content()))
+
+
 def test_every_picture_is_described(run, box, tmp_path):
     html = html_of(parsed(mail.compose(run, settings_of(tmp_path), box).content()))
     assert re.findall(r'<img [^>]*alt="([^"]*)"', html) == ["Bars over time."]
@@ -344,7 +355,7 @@ def test_attachments_and_charts_can_be_switched_off(run, box, tmp_path):
 def test_a_picture_is_as_wide_as_it_is_sharp(run, box):
     (run / "figures/overview-v.png").write_bytes(png(624))
     html = html_of(parsed(mail.compose(run, None, box).content()))
-    assert re.findall(r'<img [^>]*width="(\d+)"', html) == ["390"]
+    assert re.findall(r'<img [^>]*width="(\d+)"', html) == ["312"]
 
 
 def test_a_run_that_replaces_a_mailed_one_says_so(run, box, tmp_path):

@@ -114,7 +114,7 @@ def compose_failure(
 def failures(run_dir: Path) -> list[str]:
     """What of a run the administrators should hear: hosts that were not seen and notebooks that failed."""
     report = source.read(run_dir).report
-    hosts = [f"{row.host}: {row.reason}" for row in report.seen.missing]
+    hosts = [f"{row.host}: {row.why}" for row in report.seen.missing]
     return hosts + [f"{notebook.name}: {notebook.error or 'failed'}" for notebook in report.failed_notebooks]
 
 

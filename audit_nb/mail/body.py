@@ -116,11 +116,11 @@ def _text_lines(content: Content) -> list[str]:
         lines += [say("mail.superseded"), ""]
     if hosts.missing:
         lines += [f"{say('page.not_seen')}:"]
-        lines += [f"  - {row.host}: {row.reason}" for row in hosts.missing[:MOST]]
+        lines += [f"  - {row.host}: {row.why}" for row in hosts.missing[:MOST]]
         lines += _more(len(hosts.missing), report) + [""]
     if report.headlines:
         lines += [say("page.headlines")]
-        for row in report.headlines[:MOST]:
+        for row in report.by_importance[:MOST]:
             change = row.change(report.language)
             lines.append(f"  {row.shown:>10}  {row.label}" + (f"  ({change})" if change else ""))
         lines += _more(len(report.headlines), report) + [""]

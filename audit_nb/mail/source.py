@@ -31,7 +31,13 @@ def _language(value: object) -> str:
 
 
 def _level(value: object) -> str:
+    """A verdict that nobody can read is not seen, never clean."""
     return str(value) if value in LEVELS else "blind"
+
+
+def _importance(value: object) -> str:
+    """Of a headline; most only inform."""
+    return str(value) if value in ("notice", "alarm") else "clean"
 
 
 def _place(value: object) -> str | None:
@@ -67,6 +73,11 @@ class Missing(Said):
     host: Text
     reason: Text = ""
 
+    @property
+    def why(self) -> str:
+        """The reason, without the name of the host in front of it."""
+        return self.reason.removeprefix(f"{self.host}: ")
+
 
 class Hosts(Said):
     seen: int
@@ -79,7 +90,7 @@ class Headline(Said):
     name: Text = ""
     label: Text = ""
     value: Number = None
-    level: Annotated[str, BeforeValidator(_level)] = "clean"
+    level: Annotated[str, BeforeValidator(_importance)] = "clean"
     before: Number = None
 
     @property
@@ -167,8 +178,14 @@ class Report(Said):
 
     @property
     def found(self) -> Sequence[Headline]:
-        """The headlines that call for attention."""
+        """The headlines that call for attention, in the order of the report."""
         return [row for row in self.headlines if row.level in ("alarm", "notice") and row.value]
+
+    @property
+    def by_importance(self) -> Sequence[Headline]:
+        """The headlines, those that call for attention before the others."""
+        found = self.found
+        return [*found, *(row for row in self.headlines if row not in found)]
 
     @property
     def moment(self) -> datetime:
