@@ -1,6 +1,7 @@
 """A report is composed as people read it, and arrives once: against a real SMTP server on loopback."""
 
 import asyncio
+import base64
 import email
 import email.policy
 import hashlib
@@ -25,6 +26,7 @@ import trustme
 import yaml
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
+from browser import Browser
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -524,6 +526,89 @@ def test_nothing_outside_the_run_is_ever_attached(run, box, tmp_path):
     ]
 
 
+# ---- seen in a browser -----------------------------------------------------------------------------
+
+CONTRAST = """
+(() => {
+  const parse = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = rgb => rgb.slice(0, 3).map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const paper = element => {
+    for (; element; element = element.parentElement) {
+      const colour = parse(getComputedStyle(element).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.textContent.trim() || !element.getClientRects().length) continue;
+    const [a, b] = [light(parse(getComputedStyle(element).color)), light(paper(element))].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) poor.push(walker.currentNode.textContent.trim());
+  }
+  return poor;
+})()
+"""
+WIDE = "document.documentElement.scrollWidth"
+
+
+@pytest.fixture(scope="module")
+def browser(needs):
+    with Browser(needs("chromium")) as opened:
+        yield opened
+
+
+def as_a_page(message, folder: Path) -> Path:
+    """The HTML of a mail as a mail program shows it: pictures in place of their ids."""
+    html = html_of(message)
+    for part in message.walk():
+        if part.get_content_type() == "image/png":
+            picture = base64.b64encode(part.get_content()).decode()
+            html = html.replace(f"cid:{part['Content-ID'].strip('<>')}", f"data:image/png;base64,{picture}")
+    page = folder / "mail.html"
+    page.write_text(html, encoding="utf-8")
+    return page
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 600])
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_mail_can_be_read_on_a_phone_and_a_desktop_in_light_and_dark(browser, tmp_path, language, width, dark):
+    long = {"host": "web03", "reason": "x" * 300}
+    run = make_run(tmp_path, language=language, hosts={"seen": 14, "total": 15, "missing": [long]})
+    page = browser.open(
+        as_a_page(parsed(mail.compose(run, None, tmp_path / "outbox").content()), tmp_path).as_uri(),
+        width=width,
+        dark=dark,
+    )
+    assert page.requests == []
+    assert page.complaints == []
+    assert page.ask(WIDE) <= width
+    assert page.ask("Array.from(document.images).map(i => i.naturalWidth > 0)") == [True]
+    assert page.ask(CONTRAST) == []
+    assert page.ask("getComputedStyle(document.body).backgroundColor") == (
+        "rgb(15, 20, 25)" if dark else "rgb(246, 248, 250)"
+    )
+
+
+def test_a_mail_program_that_drops_the_style_sheet_still_shows_it_well(browser, run, tmp_path):
+    page = as_a_page(parsed(mail.compose(run, None, tmp_path / "outbox").content()), tmp_path)
+    bare = re.sub(r"<style>.*?</style>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    page.write_text(bare.replace('name="color-scheme"', 'name="x"'), encoding="utf-8")
+    seen = browser.open(page.as_uri(), width=390)
+    assert seen.ask(WIDE) <= 390
+    assert seen.ask(CONTRAST) == []
+
+
+def test_letters_that_are_too_pale_would_be_found(browser, run, tmp_path):
+    """The check of contrast can fail."""
+    page = as_a_page(parsed(mail.compose(run, None, tmp_path / "outbox").content()), tmp_path)
+    page.write_text(page.read_text(encoding="utf-8").replace("#57606a", "#b0b0b0"), encoding="utf-8")
+    assert "Events by hour" in browser.open(page.as_uri(), width=600).ask(CONTRAST)
+
+
 # ---- mail.yaml ------------------------------------------------------------------------------------
 
 
@@ -746,8 +831,6 @@ class Xoauth2(SMTP):
     """aiosmtpd with one more way to log in."""
 
     async def auth_XOAUTH2(self, server, args):
-        import base64
-
         said = base64.b64decode(args[1]).decode()
         self.event_handler.logins.append(("XOAUTH2", said))
         if said == f"user={USER}\1auth=Bearer {PASSWORD}\1\1":
