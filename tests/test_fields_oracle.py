@@ -1,11 +1,12 @@
 """Every field of every record is shown as `ausearch -i` shows it, or the difference stands in differences.csv with its reason.
 
-Each recorded oracle names the version that made it. Where the installed ausearch is of that version, whole captures are
-compared with what it prints now.
+Each recorded oracle names the version that made it. Where the installed ausearch is of that version, whole files are
+compared with what it prints now. `AUDIT_NB_WHOLE=yes` compares all their files.
 """
 
 import csv
 import lzma
+import os
 import re
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from pathlib import Path
 import pytest
 from written import EventId, Record, read_records
 
-from audit_nb.fields import Context, IdMap, interpret_record, own_context
+from audit_nb.fields import Context, IdMap, interpret_record, own_context, record_type_name
 
 HERE = Path(__file__).parent
 LOGS = HERE / "data/logs"
@@ -72,7 +73,10 @@ def printed_records(text: bytes) -> dict[tuple[EventId, str], deque[bytes]]:
                 month, day, year, hour, minute, second = (int(head[i]) for i in range(3, 9))
                 at = int(datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
                 event = (head[1] and head[1].decode(), at, int(head[9]), int(head[10]))
-                found[event, head[2].decode()].append(line[head.end() :])
+                kind = head[2].decode()  # a number where this ausearch has no name for it
+                found[event, (record_type_name(int(kind)) or kind) if kind.isdigit() else kind].append(
+                    line[head.end() :]
+                )
     return found
 
 
@@ -200,7 +204,7 @@ def recorded_outcome(oracle: Path) -> Outcome:
 
 # ausearch drops an event whose first fields it misses (AppArmor's AVC, types newer than it is), lines it does not
 # recognise (wrapped by syslog) and EOE.
-NOT_PRINTED = {"sweep": 15, "01_counts": 1, "04_wrapped_malformed": 5, "db02": 55, "web01": 46}
+NOT_PRINTED = {"sweep": 4, "01_counts": 1, "04_wrapped_malformed": 5, "db02": 55, "web01": 46}
 
 
 def test_there_are_oracles_of_three_versions():
@@ -227,8 +231,8 @@ def test_the_list_of_differences_is_short_and_every_entry_of_it_is_seen():
 
 
 @pytest.mark.parametrize("host", ["web01", "db02"])
-def test_the_installed_ausearch_says_the_same_of_whole_captures(host: str, needs: Callable[[str], str]):
-    """With 3.0.9 installed, every record of the samples is compared with what it prints now, names of ids included."""
+def test_the_installed_ausearch_says_the_same_of_whole_files(host: str, needs: Callable[[str], str]):
+    """With 3.0.9 installed, the first and the last file of a sample are compared with what it prints now, ids included."""
     ausearch, unshare = needs("ausearch"), needs("unshare")
     said = subprocess.run([ausearch, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
     if said != "3.0.9":
@@ -236,7 +240,10 @@ def test_the_installed_ausearch_says_the_same_of_whole_captures(host: str, needs
     if subprocess.run([unshare, "-rm", "true"], check=False).returncode:
         pytest.skip("this machine gives no mount namespace to put the passwd of another host into")
     folder = SAMPLES / host
-    log = b"".join(content(file) for file in sorted((folder / "audit").glob("audit.log*.xz"), reverse=True))
+    last, *_, first = sorted((folder / "audit").glob("audit.log*.xz"), key=lambda file: file.name.removesuffix("xz"))
+    log = content(first) + content(last)
+    if os.environ.get("AUDIT_NB_WHOLE") == "yes":
+        log = b"".join(content(file) for file in sorted((folder / "audit").glob("audit.log*.xz"), reverse=True))
     mounts = " && ".join(f"mount --bind {folder / name} /etc/{name}" for name in ("passwd", "group"))
     command = [unshare, "-rm", "sh", "-c", f"{mounts} && TZ=UTC LC_ALL=C exec {ausearch} -i"]
     printed = subprocess.run(command, input=log, capture_output=True, check=True).stdout

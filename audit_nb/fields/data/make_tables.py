@@ -124,7 +124,7 @@ def record_types(root: Path) -> Iterable[tuple[int, str]]:
     )
     named = re.findall(r"^#define\s+(AUDIT_[A-Z0-9_]+)\s+([12]\d{3})\b", text, re.M)
     kept = {
-        constants[name]: name.removeprefix("AUDIT_")
+        constants[name]: {"AUDIT_AA": "APPARMOR"}.get(name, name.removeprefix("AUDIT_"))
         for name, _ in named
         if not re.search(r"_(FIRST|LAST)_|KERNEL_OTHER", name)
     }
