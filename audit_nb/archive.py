@@ -30,6 +30,8 @@ __all__ = ["Archive", "EvidenceError", "Lineage", "Segment", "open_decompressed"
 
 HEAD_BYTES = 4096  # a source is recognised by the digest of so many first bytes …
 TAIL_BYTES = 4096  # … and of so many last bytes of what is held
+EDGE = 1 << 16  # bytes at either end of a segment in which a record's time is looked for
+MOMENT = re.compile(rb"audit\((\d{1,12})\.(\d{1,3}):\d+\)")
 HOST_NAME = re.compile(r"\w[\w.-]{0,59}")
 _ZSTD_LEVEL = 3
 
@@ -60,7 +62,8 @@ class Segment:
 
     `whole` is false for the last line of a file that ends without a newline: such a line is a segment of its own, and
     when the file turns out to have grown, a later segment `replaces` it. `base` is set on the first segment of a source
-    that shares its first bytes with another one: (source, length) of the bytes that are held there.
+    that shares its first bytes with another one: (source, length) of the bytes that are held there. `first_ms` and
+    `last_ms` are the times in its first and last record.
     """
 
     host: str
@@ -80,6 +83,8 @@ class Segment:
     whole: bool = True
     replaces: int | None = None
     base: tuple[int, int] | None = None
+    first_ms: int | None = None
+    last_ms: int | None = None
 
     @property
     def end(self) -> int:
@@ -151,14 +156,18 @@ class Archive:
         """
         path = self._file(segment.host, segment.number)
         try:
-            data: bytes = _zstd().decompress(path.read_bytes(), decompressed_size=segment.length, asbytes=True)
+            stored = path.read_bytes()
         except FileNotFoundError:
             raise EvidenceError(f"{path}: the bytes of this segment are gone; see `audit-nb verify`") from None
         except OSError as fault:
-            raise EvidenceError(f"{path}: cannot be read: {fault}; see `audit-nb verify`") from fault
+            raise EvidenceError(f"{path}: cannot be read: {fault.strerror}") from fault
+        try:
+            data: bytes = _zstd().decompress(stored, decompressed_size=segment.length, asbytes=True)
+        except OSError:
+            data = b""
         if len(data) != segment.length or hashlib.sha256(data).hexdigest() != segment.sha256:
             raise EvidenceError(
-                f"{path}: these are not the bytes that were fetched (SHA-256 differs from the manifest's); "
+                f"{path}: these are not the bytes that were fetched (SHA-256 or length differs); "
                 "restore the file from a backup, or fetch the host anew into another data folder"
             )
         return data
@@ -229,6 +238,8 @@ class Archive:
             whole=not unfinished,
             replaces=lineage.unfinished.number if lineage and lineage.unfinished else None,
             base=base if lineage is None else None,
+            first_ms=_moment(MOMENT.search(data, 0, EDGE)),
+            last_ms=_moment(max(MOMENT.finditer(data, max(0, len(data) - EDGE)), key=re.Match.start, default=None)),
         )
         files.write_private(self._file(host, number), compressed)
         self.append_row(host, segment.row())
@@ -268,6 +279,17 @@ class Archive:
         manifest = self._manifests.setdefault(host, _Manifest(path))
         manifest.refresh()
         return manifest
+
+    def drop(self, segment: Segment, *, older_than: datetime) -> None:
+        """Let go of a segment's bytes: its row stays, a row that says so is added, then the file is removed."""
+        row = {"kind": "pruned", "number": segment.number, "older_than": older_than.isoformat()}
+        self.append_row(segment.host, {**row, "pruned_at": datetime.now(UTC).isoformat()})
+        self._file(segment.host, segment.number).unlink(missing_ok=True)
+
+    def clear_dropped(self, host: str) -> None:
+        """Remove the files of dropped segments that a crash left behind."""
+        for row in self.rows(host, "pruned"):
+            self._file(host, row["number"]).unlink(missing_ok=True)
 
     def unreadable_rows(self, host: str) -> list[int]:
         """The line numbers of the manifest that are no row: a crash cut them, or someone changed the file."""
@@ -385,6 +407,10 @@ def checked_name(host: str) -> str:
 def first_line(head: bytes) -> bytes:
     """The first line of `head` with its newline; all of it where there is none."""
     return head[: head.find(b"\n") + 1] or head
+
+
+def _moment(found: re.Match[bytes] | None) -> int | None:
+    return int(found[1]) * 1000 + int(found[2]) if found else None
 
 
 def _json_lines(path: Path) -> list[dict[str, Any] | None]:

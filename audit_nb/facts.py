@@ -6,6 +6,7 @@ most. The rows of `data/archive/<host>/facts.jsonl` hold what changed since the 
 
 import logging
 import re
+import shlex
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -68,9 +69,15 @@ def collect(host: Host, connection: Connection, sftp: Sftp) -> dict[str, Any]:
         found["audit_status"] = audit_status(said["audit_status"])
     if said.get("audit_rules"):
         found["audit_rules"] = [line for line in said["audit_rules"].split("\n") if line]
-    if "clock_offset_s" in said:
-        found["clock_offset_s"] = float(said["clock_offset_s"])
+    for key in ("clock_offset_s", "clock_uncertainty_s"):
+        if key in said:
+            found[key] = float(said[key])
     return found
+
+
+def quoted(word: str) -> str:
+    """A word as the shell of the host takes it."""
+    return shlex.quote(word)
 
 
 def script(host: Host) -> str:
@@ -107,9 +114,10 @@ def _by_command(host: Host, connection: Connection) -> dict[str, str]:
     ended = time.time()
     words = SECTION.split(ran.out.decode(errors="replace"))
     said = {name: text.removesuffix("\n") for name, text in zip(words[1::2], words[2::2], strict=True)}
-    # The clock is asked last but for the commands as root, so it is known to half of the time that all took.
+    # When on the way the host looked at its clock is not known: half of the time that all took is the uncertainty.
     if re.fullmatch(r"\d+\.\d+", said.get("clock", "").strip("\n")):
         said["clock_offset_s"] = f"{float(said['clock']) - (begun + ended) / 2:.3f}"
+        said["clock_uncertainty_s"] = f"{(ended - begun) / 2:.3f}"
     return said
 
 

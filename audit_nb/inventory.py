@@ -97,11 +97,12 @@ class Inventory(BaseModel):
     bastions: tuple[Host, ...] = ()
 
     def host(self, name: str) -> Host:
-        """The host of that name; raises UsageError with the nearest names."""
-        for host in self.hosts:
+        """The host or bastion of that name; raises UsageError with the nearest names."""
+        everyone = (*self.hosts, *self.bastions)
+        for host in everyone:
             if host.name == name:
                 return host
-        raise UsageError(f"{self.path}: there is no host {name!r}{_did_you_mean(name, [h.name for h in self.hosts])}")
+        raise UsageError(f"{self.path}: there is no host {name!r}{_did_you_mean(name, [h.name for h in everyone])}")
 
     def select(self, hosts: Iterable[str] = (), groups: Iterable[str] = (), tags: Iterable[str] = ()) -> "Inventory":
         """The hosts that are named or are in one of the groups or have one of the tags; all where nothing is asked.
@@ -112,7 +113,8 @@ class Inventory(BaseModel):
         if not (hosts or groups or tags):
             return self
         for name in hosts:
-            self.host(name)
+            if self.host(name).bastion:
+                raise UsageError(f"{self.path}: {name} is a bastion, which is passed through and not read")
         for kind, asked in (("groups", groups), ("tags", tags)):
             known = {word for host in self.hosts for word in getattr(host, kind)}
             for word in asked:

@@ -9,8 +9,20 @@ import logging
 # paramiko's own threads log whole tracebacks; every failure reaches the caller as an exception anyway.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
-from audit_nb.ssh.connection import Connection, Ran, connect, server_key  # noqa: E402
+from audit_nb.ssh import hostkeys  # noqa: E402
+from audit_nb.ssh.connection import Connection, Ran, bastion, connect, server_key  # noqa: E402
 from audit_nb.ssh.route import SshError  # noqa: E402
 from audit_nb.ssh.sftp import Entry, RemoteFile, Sftp  # noqa: E402
 
-__all__ = ["Connection", "Entry", "Ran", "RemoteFile", "Sftp", "SshError", "connect", "server_key"]
+__all__ = [
+    "Connection",
+    "Entry",
+    "Ran",
+    "RemoteFile",
+    "Sftp",
+    "SshError",
+    "bastion",
+    "connect",
+    "hostkeys",
+    "server_key",
+]

@@ -57,6 +57,12 @@ def fingerprint(blob: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
+def file_of(kind: str) -> str:
+    """The name that a host's own file of this kind of key has in /etc/ssh."""
+    word = next((word for word in ("ed25519", "ecdsa", "rsa") if word in kind), "*")
+    return f"ssh_host_{word}_key.pub"
+
+
 def read(paths: Iterable[Path]) -> list[KnownKey]:
     """Every line of the files that can be read; a file that does not exist holds none.
 
@@ -95,6 +101,32 @@ def add(path: Path, name: str, kind: str, blob: bytes) -> None:
         path.chmod(mode)
     else:
         files.append_line(path, line)
+
+
+def remove(path: Path, name: str) -> list[KnownKey]:
+    """Take the host `name` out of a known_hosts file; returns the lines that spoke of it.
+
+    Raises AuditNbError, and changes nothing, where a pattern speaks of it: that one is for a person to decide.
+    """
+    found = accepted(read([path]), name)
+    for key in found:
+        if not key.names.startswith("|1|") and name not in key.names.lower().split(","):
+            raise AuditNbError(
+                f"{path}, line {key.line}: {key.names!r} speaks of {name} by a pattern; change that line yourself"
+            )
+    lines: list[str | None] = (
+        list(path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")) if found else []
+    )
+    for key in found:
+        others = [word for word in key.names.split(",") if word.lower() != name and not word.startswith("|1|")]
+        line = lines[key.line - 1]
+        lines[key.line - 1] = line.replace(key.names, ",".join(others), 1) if others and line else None
+    if found:
+        mode = path.stat().st_mode & 0o777
+        content = "\n".join(line for line in lines if line is not None)
+        files.write_private(path, content.encode(errors="surrogateescape"))
+        path.chmod(mode)
+    return found
 
 
 def _parse(line: str, path: Path, number: int) -> KnownKey | None:

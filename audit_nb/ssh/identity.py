@@ -58,7 +58,7 @@ def check_host_key(
         )
     raise SshError(
         f"{host.name}: the host key of {route.place} is not known: {kind} {shown} (looked in {files}); compare it with "
-        f"`ssh-keygen -lf /etc/ssh/ssh_host_{_file_word(kind)}_key.pub` on the host, then `audit-nb trust {host.name}`",
+        f"`ssh-keygen -lf /etc/ssh/{hostkeys.file_of(kind)}` on the host, then `audit-nb trust {host.name}`",
         step="host key",
     )
 
@@ -71,7 +71,3 @@ def pin_failed(host: Host, route: Route, refused: list[str]) -> SshError:
         "fetched. If its administrator confirms the new key, write it as host_key",
         step="host key",
     )
-
-
-def _file_word(kind: str) -> str:
-    return next((word for word in ("ed25519", "ecdsa", "rsa") if word in kind), "*")
