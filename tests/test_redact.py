@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from audit_nb import redact
@@ -99,6 +99,7 @@ def through_a_shell(line: str) -> list[str]:
 @given(st.lists(st.text(alphabet="ab '\"\\$`;가\n!*"), min_size=1))
 @settings(max_examples=40, deadline=None)
 def test_a_shell_reads_the_same_arguments_again(argv):
+    assume(not any(redact.MASK in argument for argument in argv))
     assert through_a_shell(redact.command(argv)) == argv
 
 

@@ -76,6 +76,8 @@ def _mark_fed(commands: list[Simple], marks: Marks, *, cut: bool) -> None:
             _mark_spoken(simple, marks)
     for simple in commands[:last_pipe] + (commands[-1:] if cut else []):
         _mark_spoken(simple, marks)
+        for fed in simple.fed:
+            marks.hide(fed)
 
 
 def _mark_spoken(simple: Simple, marks: Marks) -> None:

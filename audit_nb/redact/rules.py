@@ -119,8 +119,10 @@ def is_secret_name(name: str) -> bool:
         parts.pop()
     if not parts:
         return False
+    if parts[-1] == "key" and len(parts) > 1 and bare[0].isupper():  # STRIPE_KEY=, not --sort-key
+        return parts[-2] not in names["harmless_keys"]
     known_by_its_end = parts[-1] in names["last_words"] or "".join(parts).endswith(tuple(names["endings"]))
-    return known_by_its_end or bare in names["whole"]
+    return known_by_its_end or bare.endswith(tuple(names["whole"]))
 
 
 def is_file(name: str, value: str) -> bool:
