@@ -1,5 +1,6 @@
 """What a report saw of its hosts and what it did not."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,9 +55,13 @@ def of(plan: Plan) -> Hosts:
     reasons = {row["host"]: _unseen(row, plan) for row in found}
     found.sort(key=lambda row: (reasons[row["host"]] is None, row["host"]))
     rows = [{key: _plain(value) for key, value in row.items()} for row in found]
-    return Hosts(
-        rows, [{"host": host, "reason": reasons[host]} for host in (r["host"] for r in found) if reasons[host]]
-    )
+    return Hosts(rows, [_missing(row["host"], reason) for row in found if (reason := reasons[row["host"]])])
+
+
+def _missing(host: str, reason: str) -> dict[str, str]:
+    """A host that was not fully seen: why, and the first clause of why."""
+    reason = reason.removeprefix(f"{host}: ")
+    return {"host": host, "reason": reason, "short": re.split(r"[:;] ", reason)[0]}
 
 
 def _of_period(row: Mapping[str, Any]) -> dict[str, Any]:

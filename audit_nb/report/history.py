@@ -17,6 +17,7 @@ from audit_nb.report.plan import Plan
 
 _logger = logging.getLogger(__name__)
 LATEST = "latest"
+LISTED = ("name", "title", "run", "language", "started_at", "period", "verdict", "hosts", "headlines")
 STALE_S = 2 * 86400.0
 
 
@@ -44,15 +45,16 @@ def period_name(plan: Plan) -> str:
 
 
 def runs(reports_dir: Path) -> list[dict[str, Any]]:
-    """Every finished run's `report.json` with the `path` of its folder from the reports folder, newest first."""
+    """What the history says of every finished run, with the `path` of its folder there; newest first."""
     found = []
     for path in reports_dir.glob("[!.]*/[!.]*/[!.]*/report.json"):
         if path.parent.is_symlink() or path.parent.parent.is_symlink():
             continue
         try:
             report = json.loads(path.read_text(encoding="utf-8"))
-            found.append(report | {"path": path.parent.relative_to(reports_dir).as_posix()})
-        except (OSError, ValueError) as fault:
+            listed = {key: report[key] for key in LISTED}
+            found.append(listed | {"path": path.parent.relative_to(reports_dir).as_posix()})
+        except (OSError, ValueError, KeyError, TypeError) as fault:
             _logger.warning("%s cannot be read and is left out of the history: %s", path, fault)
     return sorted(found, key=lambda report: report["run"], reverse=True)
 

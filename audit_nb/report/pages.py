@@ -25,17 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from nbformat import NotebookNode
 
-COVERAGE = (
-    "host",
-    "outcome",
-    "reason",
-    "period_events",
-    "lost_serials",
-    "malformed",
-    "first_time",
-    "last_time",
-    "fetched_at",
-)
+COVERAGE = ("host", "outcome", "period_events", "lost_serials", "malformed", "first_time", "last_time", "fetched_at")
 TIMES = {"first_time", "last_time", "fetched_at"}
 TREND = 30  # runs
 _PERIOD_FOLDERS = "../../../"
@@ -80,7 +70,7 @@ def _coverage_row(row: Mapping[str, Any]) -> dict[str, Any]:
 def _coverage_schema() -> "pa.Schema":
     import pyarrow as pa
 
-    texts, times = ("host", "outcome", "reason"), pa.timestamp("us", "UTC")
+    texts, times = ("host", "outcome"), pa.timestamp("us", "UTC")
     kinds = {name: times if name in TIMES else pa.string() if name in texts else pa.int64() for name in COVERAGE}
     return pa.schema(kinds.items())
 
@@ -196,7 +186,9 @@ def _environment() -> "jinja2.Environment":
     from markupsafe import Markup
 
     loader = jinja2.PackageLoader("audit_nb", "template")
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["mark"] = lambda text: Markup(show.markup(str(text)))  # noqa: S704 - escapes
     environment.globals["number"] = words.number
     return environment
