@@ -11,9 +11,9 @@ away:
 - An event with a record that it cannot read is dropped whole: every AppArmor AVC, and in reports that look at
   addresses or files every event with an unnamed unix socket.
 
-An event whose records come late is one event here and two or more to aureport (`_late.py` counts them).
-Source: src/ausearch-lol.c, ausearch-parse.c, aureport-scan.c of audit-userspace 3.0.9; runs of that version on the
-captures.
+An event whose records come late is one event here and two or more to aureport (the question `late_events` lists
+them). Source: src/ausearch-lol.c, ausearch-parse.c, aureport-scan.c of audit-userspace 3.0.9; runs of that version on
+the captures.
 """
 
 import ibis
@@ -41,9 +41,17 @@ def view(events: ir.Table, *, sockets: bool, uids: bool = False) -> ir.Table:
     then.
     """
     read = events.filter(~dropped(events, sockets=sockets, uids=uids))
-    alone = ~read.type.re_search(f"^(?:{STAYS_OPEN})$")
-    parts = ibis.ifelse(alone & (read.types.length() > 1), ibis.array([0, 1]), ibis.array([0]))
-    return _fields(_parts(read.mutate(alone=alone, part=parts.unnest())))
+    parts = ibis.ifelse(divided(read), ibis.array([0, 1]), ibis.array([0]))
+    return _fields(_parts(read.mutate(alone=_stands_alone(read), part=parts.unnest())))
+
+
+def divided(events: ir.Table) -> ir.BooleanValue:
+    """Whether aureport makes two events of it: a first record that stands alone, and others behind it."""
+    return _stands_alone(events) & (events.types.length() > 1) & (events.types[1] != "EOE")
+
+
+def _stands_alone(events: ir.Table) -> ir.BooleanValue:
+    return ~events.type.re_search(f"^(?:{STAYS_OPEN})$")
 
 
 def _parts(split: ir.Table) -> ir.Table:
@@ -68,7 +76,7 @@ def _fields(part: ir.Table) -> ir.Table:
         success=_success(part, called | lone, user | daemon),
         who=_who(part, lone | called),
         pid=_pid(part, subject | login | daemon | _any(part, "AVC", "TTY")),
-        uid=_uid(part, subject | login | daemon | _any(part, "TTY", "ANOM_PROMISCUOUS")),
+        uid=_uid(part, subject | login | _any(part, "TTY", "ANOM_PROMISCUOUS"), daemon),
         syscall_nr=ibis.ifelse(called | _any(part, "SECCOMP"), part.syscall_nr.fill_null(0), 0),
         terminal=_terminal(part, called | user | _any(part, "ANOM_LINK", "FEATURE_CHANGE")),
         exe=_exe(part, subject),
@@ -131,10 +139,11 @@ def _pid(part: ir.Table, read: ir.BooleanValue) -> ir.IntegerValue:
     return ibis.ifelse(_integrity(part), ibis.coalesce(part.ppid, part.pid), _only(read, part.pid))
 
 
-def _uid(part: ir.Table, read: ir.BooleanValue) -> ir.IntegerValue:
-    """The uid; 0 where these records have none."""
+def _uid(part: ir.Table, read: ir.BooleanValue, daemon: ir.BooleanValue) -> ir.IntegerValue:
+    """The uid; 0 where these records have none. Of auditd's own records it reads one only behind the pid."""
+    behind = daemon & _form(part).re_search(r"(?:^| )pid=\S+ (?:.* )?uid=")
     missing = _any(part, "NETFILTER_CFG", "EVENT_LISTENER") | _integrity(part)
-    return ibis.ifelse(missing, part.uid.fill_null(0), _only(read, part.uid))
+    return ibis.ifelse(missing, part.uid.fill_null(0), _only(read | behind, part.uid))
 
 
 def _terminal(part: ir.Table, read: ir.BooleanValue) -> ir.StringValue:
@@ -152,7 +161,8 @@ def _exe(part: ir.Table, read: ir.BooleanValue) -> ir.StringValue:
 
 def _address(part: ir.Table, user: ir.BooleanValue) -> ir.StringValue:
     """`hostname=`, or `addr=` where that is exactly `?`; else the peer of an internet socket."""
-    origin = ibis.ifelse(_form(part).contains("hostname=?"), part.addr.fill_null("?"), part.hostname)
+    unknown = _form(part).contains("hostname=?") | (part.hostname == "?")
+    origin = ibis.ifelse(unknown.fill_null(False), part.addr.fill_null("?"), part.hostname)
     inet = part.socket["saddr"].re_search("^0(?:2|A)00")
     return ibis.cases((user, origin), (inet, part.socket["address"]))
 

@@ -182,6 +182,7 @@ VIRTUAL_MACHINES = Kind(
     ),
     ((2500, 2599),),
 )
+SELINUX = Kind(("AVC", "USER_AVC"))
 ACCESS_DECISIONS = Kind(
     (
         "AVC",
