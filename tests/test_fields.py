@@ -116,7 +116,7 @@ def test_a_forged_position_costs_nothing():
         ("0A00001600000000FE80" + "00" * 13 + "0102000000", True, Socket("inet6", "fe80::1%2", 22)),
         ("01002F72756E2F73797374656D6400", True, Socket("local", path="/run/systemd")),
         ("0100002F6F726700", True, Socket("local", path="@/org")),
-        ("0100", True, Socket("local", path="unnamed socket")),
+        ("0100", True, Socket("local")),
         ("10000000D204000001000000", True, Socket("netlink", "1234")),
         ("28000000D204000002000000", True, Socket("vsock", "2", 1234)),
         ("28000000FFFFFFFF02000000", True, Socket("vsock", "2")),

@@ -14,16 +14,14 @@ from audit_nb.fields.text import is_hex, readable
 
 Order = Literal["little", "big"]
 
-UNNAMED = "unnamed socket"
-
 
 @dataclass(frozen=True)
 class Socket:
     """A socket address; what a family does not have, and what was cut off, is None.
 
-    `family` is a word (`inet`, `local`, `vsock`), or `unknown(99)`. `path` is the name of a unix socket: `@name`
-    where it is abstract, `unnamed socket` where it has none. `address` is an IP address, the context id of
-    vsock, the port id (process) of netlink, the interface number of packet; `port` of packet is its protocol.
+    `family` is a word (`inet`, `local`, `vsock`), or `unknown(99)`. `path` is the name of a unix socket, `@name` where
+    it is abstract; an unnamed one has none. `address` is an IP address, the context id of vsock, the port id (process)
+    of netlink, the interface number of packet; `port` of packet is its protocol.
     """
 
     family: str
@@ -74,12 +72,11 @@ def _text(number: int | None) -> str | None:
 
 def _local(data: bytes, order: Order) -> Socket:
     name = data[2:]
-    if not name:
-        return Socket("", path=UNNAMED)
+    if not name.strip(b"\0"):
+        return Socket("")
     if name[0] == 0:
         # The length of an abstract name is that of the address; records pad it with NUL, which is cut here.
-        name = name[1:].rstrip(b"\0")
-        return Socket("", path="@" + readable(name.replace(b"\0", b"@")) if name else UNNAMED)
+        return Socket("", path="@" + readable(name[1:].rstrip(b"\0").replace(b"\0", b"@")))
     return Socket("", path=readable(name.split(b"\0")[0]))
 
 
@@ -124,7 +121,7 @@ def show_socket(address: Socket) -> str:
     if family.startswith("unknown("):
         return f"unknown-family{family[7:]}"
     if family == "local":
-        name = address.path if address.path == UNNAMED else f"path={address.path}"
+        name = "unnamed socket" if address.path is None else f"path={address.path}"
         return f"{{ saddr_fam=local {name} }}"
     if family not in DECODERS:
         return f"{{ saddr_fam={family} (unsupported) }}"
