@@ -220,6 +220,20 @@ def test_a_run_can_be_made_again_from_its_parameters(english: report.Run) -> Non
     assert english.report["command"] == f"audit-nb report daily --parameters {english.folder / 'parameters.yaml'}"
 
 
+def test_a_run_made_again_reads_the_same_data(english: report.Run, reports_dir: Path, tmp_path: Path) -> None:
+    """The parameters of a run name their data folder for good, whatever folder the command line would take."""
+    again = report.make(
+        "daily",
+        parameters_dir=ROOT / "parameters",
+        parameters_file=english.folder / "parameters.yaml",
+        notebooks_dir=ROOT / "notebooks",
+        reports_dir=reports_dir,
+        data_dir=tmp_path,
+    )
+    assert again.report["headlines"] == english.report["headlines"]
+    assert again.report["parameters"] == english.report["parameters"]
+
+
 def test_the_figures_are_those_of_the_tables(english: report.Run, data_dir: Path) -> None:
     """The report and the command line answer alike."""
     events = audit_nb.open_events(data_dir, since="2026-11-23", until="2026-11-24")

@@ -107,7 +107,7 @@ def make(
     parameters = _parameters(given, notebooks)
     since, until = _period(given, parameters, now)
     given.raise_mistakes()
-    where = data_dir if data_dir is not None else nearest(Path(parameters["data_dir"]))
+    where = _data_dir(Path(parameters["data_dir"]), data_dir, is_own_file=parameters_file is not None)
     parameters |= {
         "data_dir": str(where.expanduser().resolve()),
         "since": _local(since, parameters["timezone"]),
@@ -116,6 +116,13 @@ def make(
     title = definition.get("title") or name
     spoken = title.get(parameters["language"]) or next(iter(title.values())) if isinstance(title, dict) else title
     return Plan(name, spoken, notebooks, parameters, since, until, tuple(definition.get("mail") or ()))
+
+
+def _data_dir(said: Path, given: Path | None, *, is_own_file: bool) -> Path:
+    """The folder that was given, else the file's; but the parameters of a run name theirs for good, and are obeyed."""
+    if given is None or (is_own_file and said.is_absolute()):
+        return nearest(said)
+    return given
 
 
 def _definition(document: Document, name: str) -> dict[str, Any]:
