@@ -71,7 +71,9 @@ class Walk:
     @property
     def mail_is_missing(self) -> bool:
         """Whether the report is meant for somebody and there is no server to send it through."""
-        return bool(self.run.report["mail"]) and self.letter.held is not None and not self.deliveries
+        from audit_nb.mail import NO_SETTINGS
+
+        return bool(self.run.report["mail"]) and self.letter.held == NO_SETTINGS
 
 
 def walk(name: str, places: Places, tell: Tell, *, inventory: Path | None = None, hosts: Sequence[str] = ()) -> Walk:
@@ -113,7 +115,8 @@ def _ended(
 
     made = make_report(name, places, tell)
     letter = mail.compose(made.folder, settings, places.outbox)
-    deliveries = mail.send(places.outbox, settings, only=[letter.name], tell=tell) if settings is not None else []
+    # Everything that waits, so that a letter the server put off yesterday goes out today.
+    deliveries = mail.send(places.outbox, settings, tell=tell) if settings is not None else []
     concerns = [sentence for sentence in mail.failures(made.folder) if sentence.split(":")[0] not in expected]
     if settings is not None and concerns:
         tell_administrators(name, concerns, settings, places, tell)

@@ -20,7 +20,18 @@ from audit_nb.mail.outbox import ACCEPTED, Letter, Recipient
 from audit_nb.mail.sending import Delivery, send, status
 from audit_nb.mail.settings import Settings, load
 
-__all__ = ["Delivery", "Letter", "Settings", "compose", "compose_failure", "failures", "load", "send", "status"]
+__all__ = [
+    "NO_SETTINGS",
+    "Delivery",
+    "Letter",
+    "Settings",
+    "compose",
+    "compose_failure",
+    "failures",
+    "load",
+    "send",
+    "status",
+]
 
 NO_SETTINGS = (
     "there is no mail.yaml: `cp parameters/mail.example.yaml parameters/mail.yaml` and write your server into it"
