@@ -50,11 +50,12 @@ ROWS = 200  # of a table on a page; the CSV has them all
 STYLE_MIME = "application/vnd.audit-nb.style"  # marks the style of an open notebook; a report has its own
 
 _STYLE = """<style>
-.nb-table{max-height:26em;overflow:auto}.nb-table table{border-collapse:collapse}.nb-table caption{text-align:left;font-weight:600}
-.nb-table td,.nb-table th{padding:.2em .7em;text-align:left}.nb-table .n{text-align:right;font-variant-numeric:tabular-nums}
-.nb-null{opacity:.6}.nb-ctl{color:#b35900}.nb-tile{display:inline-block;margin:0 2em 0 0}.nb-tile b{font-size:1.6em;display:block}
-.nb-finding{font-weight:600}.nb-figure img{max-width:760px;background:#fff}
-</style>"""  # noqa: E501 - a style sheet
+.nb-table{max-height:26em;overflow:auto}.nb-table table{border-collapse:collapse}
+.nb-table caption{text-align:left;font-weight:600}.nb-table td,.nb-table th{padding:.2em .7em;text-align:left!important}
+.nb-table .n{text-align:right!important;font-variant-numeric:tabular-nums}.nb-null{opacity:.6}.nb-ctl{color:#b35900}
+.nb-tile{display:inline-block;margin:0 2em 0 0}.nb-tile b{font-size:1.6em;display:block}.nb-finding{font-weight:600}
+.nb-figure{margin:.5em 0}.nb-figure img{max-width:760px;background:#fff;color-scheme:light}
+</style>"""
 
 
 @dataclass(frozen=True)
