@@ -1281,6 +1281,30 @@ def test_progress_is_told_for_each_recipient(run, box, tmp_path, post, authority
     ]
 
 
+def audit_nb(folder: Path, *words: str) -> subprocess.CompletedProcess:
+    """The command line, with the outbox and mail.yaml of a folder."""
+    places = ["--outbox-dir", str(folder / "outbox"), "--parameters-dir", str(folder)]
+    command = [sys.executable, "-m", "audit_nb", *places, *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_command_line_sends_and_tells_the_status(run, box, tmp_path, post, authority, smtp):
+    post.script = {"bob@example.org": ["550 5.1.1 no such user"]}
+    with serving(post, authority) as port:
+        mail.compose(run, settings_of(tmp_path, smtp(port)), box)
+        sent = audit_nb(tmp_path, "send")
+        again = audit_nb(tmp_path, "send")
+        unknown = audit_nb(tmp_path, "send", "weekly")
+    assert (sent.returncode, again.returncode, unknown.returncode) == (1, 0, 2), "somebody was refused; nothing waits"
+    assert f"{RUN} to bob@example.org: refused (550 5.1.1 no such user)" in sent.stderr
+    status = audit_nb(tmp_path, "send", "--status", "--format", "csv").stdout
+    assert [line.split(",")[1:3] for line in status.split("\n")[1:4]] == [
+        ["ann@example.org", "done"],
+        ["bob@example.org", "refused"],
+        ["carol@example.org", "done"],
+    ]
+
+
 # ---- failure is mailed too -------------------------------------------------------------------------
 
 
