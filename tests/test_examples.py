@@ -80,7 +80,7 @@ def test_secrets_are_credentials_under_the_names_of_the_yaml_files():
     name = known["smtp"]["password_variable"]
     assert values("audit-nb.service", "LoadCredential") == [f"{name}:/etc/audit-nb/{name}"]
     assert not [line for line in values("audit-nb.service", "Environment") if re.search("PASSWORD|SECRET|TOKEN", line)]
-    assert "CREDENTIALS_DIRECTORY=/etc/audit-nb\n" in (EXAMPLES / "audit-nb.cron").read_text(encoding="utf-8")
+    assert "CREDENTIALS_DIRECTORY=/etc/audit-nb\n" in (EXAMPLES / "crontab").read_text(encoding="utf-8")
 
 
 def test_the_service_and_the_cron_line_start_the_same_command():
@@ -90,7 +90,7 @@ def test_the_service_and_the_cron_line_start_the_same_command():
 
 def cron() -> tuple[dict[str, str], str]:
     """The environment that the cron file sets, and the command of its one line."""
-    lines = (EXAMPLES / "audit-nb.cron").read_text(encoding="utf-8").split("\n")
+    lines = (EXAMPLES / "crontab").read_text(encoding="utf-8").split("\n")
     environment = dict(line.split("=", 1) for line in lines if re.match(r"[A-Z_]+=", line))
     jobs = [line for line in lines if re.match(r"[\d*]", line)]
     assert len(jobs) == 1
