@@ -4,7 +4,7 @@ Each step is a function of the module that it is named after; here stands only t
 of them fails: the others go on, and the administrators hear of it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -76,7 +76,14 @@ class Walk:
         return bool(self.run.report["mail"]) and self.letter.held == NO_SETTINGS
 
 
-def walk(name: str, places: Places, tell: Tell, *, inventory: Path | None = None, hosts: Sequence[str] = ()) -> Walk:
+def walk(
+    name: str,
+    places: Places,
+    tell: Tell,
+    *,
+    inventory: Path | None = None,
+    chosen: Mapping[str, Sequence[str]] | None = None,
+) -> Walk:
     """Every step for the report `name`; `demo` serves its own hosts.
 
     Raises AuditNbError when no report could be made at all; by then the administrators' message is composed and sent.
@@ -85,7 +92,7 @@ def walk(name: str, places: Places, tell: Tell, *, inventory: Path | None = None
     check_report(name, places)
     try:
         with served(name, places, inventory) as (places, inventory, expected):
-            rows = fetch_and_read(places, inventory, tell, hosts=hosts)
+            rows = fetch_and_read(places, inventory, tell, **(chosen or {}))
             return _ended(name, places, settings, tell, rows, expected)
     except AuditNbError as error:
         if settings is not None:
@@ -139,8 +146,8 @@ def served(name: str, places: Places, inventory: Path | None) -> Iterator[tuple[
         yield own, path, frozenset({demo.IMPOSTOR})
 
 
-def fetch_and_read(places: Places, inventory: Path, tell: Tell, *, hosts: Sequence[str] = ()) -> list[Any]:
-    """Collect, then bring the store up to the archive: a row for each host and step."""
+def fetch_and_read(places: Places, inventory: Path, tell: Tell, **chosen: Sequence[str]) -> list[Any]:
+    """Collect from the chosen hosts (see `Inventory.select`), then bring the store up: a row for each host and step."""
     from audit_nb import collect, store
     from audit_nb import inventory as inventories
 
@@ -149,8 +156,8 @@ def fetch_and_read(places: Places, inventory: Path, tell: Tell, *, hosts: Sequen
             f"{inventory} is missing; it says which hosts to read: "
             f"cp {inventory.with_name('hosts.example.yaml')} {inventory}"
         )
-    chosen = inventories.load(inventory).select(hosts=hosts)
-    return [*collect.fetch(chosen, places.data, tell=tell), *store.update(places.data, tell=tell)]
+    selected = inventories.load(inventory).select(**chosen)
+    return [*collect.fetch(selected, places.data, tell=tell), *store.update(places.data, tell=tell)]
 
 
 def make_report(name: str, places: Places, tell: Tell, *, parameters: Path | None = None) -> "Run":
