@@ -932,14 +932,15 @@ def test_who_has_got_it_is_never_sent_to_again(run, box, tmp_path, post, authori
 
 def test_greylisting_is_waited_for(run, box, tmp_path, post, authority, smtp):
     post.script = {"bob@example.org": ["451 4.7.1 greylisted, try again later"], "DATA": ["452 4.3.1 disk full"]}
-    pauses = []
+    pauses, steps = [], []
     with serving(post, authority) as port:
         chosen = settings_of(tmp_path, smtp(port, retry_after_s=[7, 60]))
         mail.compose(run, chosen, box)
-        rows = mail.send(box, chosen, sleep=pauses.append)
+        rows = mail.send(box, chosen, sleep=pauses.append, tell=steps.append)
     assert outcomes(rows) == dict.fromkeys(EVERYBODY, "done")
     assert [to for _, to, _ in post.received] == [EVERYBODY]
     assert pauses == [7.0], "after the second try nothing waited any more"
+    assert "what was put off is tried again in 7 s" in [step.text for step in steps]
 
 
 def test_while_a_sender_pauses_others_may_compose_and_send(run, box, tmp_path, post, authority, smtp):

@@ -55,6 +55,7 @@ def send(
         if not due:
             break
         if pause:
+            tell(Step("send", "outbox", text=f"what was put off is tried again in {pause:g} s", unit="letters"))
             sleep(pause)  # without the lock: others may compose, or send, meanwhile
         with outbox.locked(outbox_dir):
             waiting = [one for one in outbox.letters(outbox_dir) if one.name in due and one.waiting]
