@@ -85,7 +85,7 @@ def test_addresses_are_origins_of_users_and_peers_of_sockets(events_of):
         login | {"hostname": None, "addr": None, "records": unnamed},
         login | {"hostname": "desk", "addr": "192.0.2.9", "records": named},
         call(socket={"family": "netlink", "address": "0", "saddr": "100000000000000000000000"}),
-        call(socket={"family": "inet", "address": "198.51.100.1", "saddr": "02000016C6336401"}),
+        call(socket={"family": "inet", "address": "198.51.100.1", "saddr": "02000016C63364010000000000000000"}),
         call(socket={"family": "unix", "path": "/run/x", "saddr": "01002F72756E2F78"}),
         {"type": "BPF"},
     )
@@ -109,11 +109,11 @@ def test_system_calls_are_told_apart_by_architecture(events_of):
         call(), call(syscall="oldolduname", arch="i386"), call(syscall="read", syscall_nr=0), {"type": "BPF"}
     )
     assert rows(tables.syscalls(events, summary=True)) == [
-        ("execve", "x86_64", 59, 1, 1, second(0), second(0)),
-        ("oldolduname", "i386", 59, 1, 1, second(1), second(1)),
-        ("read", "x86_64", 0, 1, 1, second(2), second(2)),
+        ("execve", "x86_64", 1, 1, second(0), second(0)),
+        ("oldolduname", "i386", 1, 1, second(1), second(1)),
+        ("read", "x86_64", 1, 1, second(2), second(2)),
     ]
-    assert rows(tables.syscalls(events, summary=True, as_aureport=True)) == [(59, 2, 1, second(0), second(1))]
+    assert rows(tables.syscalls(events, summary=True, as_aureport=True)) == [("59", 2, 1, second(0), second(1))]
     assert column(tables.syscalls(events, as_aureport=True), "serial") == [1, 2]
 
 
@@ -208,8 +208,131 @@ def test_to_aureport_a_login_and_its_system_call_are_two_events(events_of):
 
 def test_aureport_drops_events_it_cannot_read(events_of):
     """AppArmor's AVC in every report; an unnamed unix socket where a report looks at addresses or files."""
-    apparmor = {"type": "AVC", "other": [{"record": 0, "key": "apparmor", "value": "DENIED"}]}
+    apparmor = {"type": "AVC", "records": [{"gap": 0, "length": 99, "form": 'apparmor="*" operation="*" profile="*"'}]}
     unnamed = call(socket={"family": "unix", "saddr": "0100"})
     events = events_of(apparmor, unnamed, call())
     assert column(tables.executables(events, as_aureport=True), "serial") == [3]
     assert column(tables.events(events, as_aureport=True), "serial") == [2, 3]
+
+
+def test_a_system_call_without_a_name_is_shown_by_its_number(events_of):
+    events = events_of(call(syscall=None, syscall_nr=999))
+    assert column(tables.syscalls(events), "syscall") == ["999"]
+
+
+def test_aureport_drops_a_system_call_that_was_cut(events_of):
+    whole = "arch=* syscall=* success=yes exit=* a0=* a1=* a2=* a3=* items=* ppid=* pid=* auid=* uid=*"
+    events = events_of(*(call(records=[{"gap": 0, "length": 9, "form": form}]) for form in (whole, "arch=* syscall=*")))
+    assert column(tables.pids(events, as_aureport=True), "serial") == [1]
+
+
+def test_to_aureport_every_word_but_failed_is_a_success(events_of):
+    """`res=0` of a daemon succeeds; that of the kernel fails."""
+    forms = ("op=* res=failed", "op=* res=0", "auid=* res=0")
+    kinds = ("USER_AUTH", "USER_AUTH", "CONFIG_CHANGE")
+    events = events_of(
+        *(
+            {"type": kind, "success": False, "account": "bob", "records": [{"gap": 0, "length": 9, "form": form}]}
+            for kind, form in zip(kinds, forms, strict=True)
+        )
+    )
+    assert column(tables.events(events), "success") == [False, False, False]
+    assert column(tables.events(events, as_aureport=True), "success") == [False, True, False]
+
+
+def test_what_aureport_makes_of_decisions_of_access(events_of):
+    """SELinux denied is a failure where no system call says otherwise; each record is a row; AppArmor is not read at all."""
+    decided = [("seresult", "denied"), ("seperms", "read"), ("scontext", "a_t"), ("tcontext", "b_t"), ("tclass", "dir")]
+    selinux = [{"record": n, "key": key, "value": value} for n in (0, 1) for key, value in decided]
+    apparmor = [{"record": 0, "key": key, "value": value} for key, value in [("apparmor", "DENIED"), ("profile", "p")]]
+    events = events_of(
+        {"types": ["AVC", "AVC"], "comm": "cat", "other": selinux},
+        {"type": "AVC", "comm": "cat", "other": apparmor, "records": [{"gap": 0, "length": 9, "form": 'apparmor="*"'}]},
+        {"type": "BPF", "other": selinux},
+    )
+    assert [row[2:8] for row in rows(tables.avcs(events))] == [
+        (1, "denied", "read", "a_t", "b_t", "dir"),
+        (1, "denied", "read", "a_t", "b_t", "dir"),
+        (2, "DENIED", None, "p", None, None),
+    ]
+    assert rows(tables.avcs(events, summary=True)) == [("b_t", "denied", 2, 1, second(0), second(0))]
+    assert column(tables.avcs(events, as_aureport=True), "result") == ["denied", "denied"]
+    assert column(tables.events(events, as_aureport=True), "success") == [False, None]
+
+
+def test_what_was_typed_is_shown_masked(events_of):
+    events = events_of(
+        {"type": "TTY", "command": "ls<ret>***<ret>", "comm": "bash", "ses": 3, "terminal": "pts0"}, call()
+    )
+    assert [row[2:] for row in rows(tables.keystrokes(events))] == [(1, None, "pts/0", 3, "bash", "ls<ret>***<ret>")]
+
+
+def test_the_first_page_counts_what_is_true_and_what_aureport_would(events_of):
+    """One event of each figure; the difference between the two pages is told with its reason."""
+    login = {"type": "USER_LOGIN", "success": False, "terminal": "?", "auid": None}
+    events = events_of(
+        call(keys=["k1"], paths=[{"name": "/etc/", "nametype": "PARENT"}, {"name": "/etc/x", "nametype": "NORMAL"}]),
+        call(success=False, syscall="read", syscall_nr=0),
+        call(success=False, syscall="open", syscall_nr=2),
+        call(types=["CONFIG_CHANGE", "NETFILTER_CFG", "SYSCALL"]),
+        call(types=["LOGIN", "SYSCALL"]),
+        {"type": "SECCOMP"},
+        login,
+        {"type": "USER_MGMT", "success": False},
+        {"type": "USER_AUTH", "success": True},
+    )
+    page = {row[0]: row[1] for row in rows(tables.summary(events))}
+    assert {name: count for name, count in page.items() if count} == {
+        "configuration_changes": 1,
+        "account_changes": 1,
+        "failed_logins": 1,
+        "authentications": 1,
+        "users": 1,
+        "terminals": 1,
+        "executables": 1,
+        "comms": 1,
+        "files": 1,
+        "failed_syscalls": 2,
+        "anomalies": 1,
+        "keys": 1,
+        "pids": 1,
+        "events": 9,
+    }
+    assert [row[:3] for row in rows(tables.differences(events))] == [
+        ("configuration_changes", 1, 2),
+        ("failed_authentications", 0, 1),
+        ("users", 1, 2),
+        ("terminals", 1, 2),
+        ("files", 1, 2),
+        ("failed_syscalls", 2, 1),
+        ("anomalies", 1, 0),
+        ("events", 9, 10),
+        ("divided_events", 1, 2),
+    ]
+    assert all(row[3] for row in rows(tables.differences(events)))
+
+
+def test_an_event_is_late_when_a_younger_one_begins_between_its_records(events_of):
+    """Two seconds make it late; the same gap with an event of the same moment in it does not."""
+
+    def placed(offset, *gaps, **words):
+        types = ["SYSCALL", "PATH", "PROCTITLE"][: len(gaps) + 1]
+        records = [{"gap": gap, "length": 100} for gap in (0, *gaps)]
+        return {"types": types, "segment": 1, "offset": offset, "records": records} | words
+
+    events = events_of(
+        placed(0, 100, time=second(0)),
+        placed(100, time=second(2)),
+        placed(400, 100, time=second(5)),
+        placed(500, time=second(6)),
+        placed(1000, 100, time=second(0)),
+        placed(1100, time=second(9), segment=2),
+        placed(2000, 0, 300, time=second(9)),
+        placed(2200, time=second(20)),
+        placed(2300, time=second(0)),
+    )
+    assert rows(tables.late_events(events)) == [
+        ("web01", second(0), 1, "SYSCALL", 2),
+        ("web01", second(9), 7, "SYSCALL", 2),
+    ]
+    assert [row[1] for row in rows(tables.late_events(events, timeout=1))] == [second(0), second(5), second(9)]

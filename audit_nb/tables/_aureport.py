@@ -114,7 +114,8 @@ def _success(part: ir.Table, read: ir.BooleanValue, spoken: ir.BooleanValue) -> 
     known = _only(
         read | _integrity(part) | _any(part, *SUBJECTS, *MAC, "CONFIG_CHANGE", "ANOM_PROMISCUOUS"), part.success
     )
-    mistaken = spoken & (known == False) & ~_form(part).contains("res=failed")  # noqa: E712 - an expression
+    word = _form(part)
+    mistaken = spoken & (known == False) & word.contains("res=") & ~word.contains("res=failed")  # noqa: E712
     silent = part.types.contains("CONFIG_CHANGE") & known.isnull()
     decision = _any(part, "AVC") & known.isnull()
     denied = _values(part, "seresult").contains("denied").fill_null(False)
