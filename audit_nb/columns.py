@@ -196,9 +196,5 @@ def is_usual_result(raw: bytes, record_type: str) -> bool:
 
 def result(raw: bytes) -> int:
     """1 for a success, 0 for a failure, -1 for a word that is neither: `yes`, `success`, `1`, `Success`, `failed`, `0`, `no`."""
-    word = raw.lower().strip(b"\"'")
-    if word in (b"yes", b"success", b"1", b"successful"):
-        return 1
-    if word in (b"no", b"0") or word.startswith(b"fail"):
-        return 0
-    return -1
+    success = fields.success_of(raw.decode("latin-1"))
+    return -1 if success is None else int(success)

@@ -4,12 +4,10 @@ import pytest
 
 from audit_nb.fields import (
     Context,
-    Decision,
     IdMap,
     Socket,
     arch_name,
     arch_word,
-    decision_of,
     decode_argv,
     decode_name,
     decode_socket,
@@ -20,7 +18,6 @@ from audit_nb.fields import (
     is_last_record,
     is_little_endian,
     is_unset,
-    notice_of,
     parse_exit,
     record_type_name,
     record_type_number,
@@ -238,15 +235,6 @@ def test_an_event_ends_in_the_ways_of_auditd(name):
 def test_other_records_leave_an_event_open(name):
     """LOGIN and AVC are followed by the system call that caused them."""
     assert not is_last_record(name)
-
-
-def test_an_avc_says_what_was_denied():
-    """Its words are no fields."""
-    text = 'avc:  denied  { read write } for  pid=13010 comm="pickup"'
-    assert decision_of(text) == Decision("denied", ("read", "write"))
-    assert decision_of("avc:  received policyload notice (seqno=2)") is None
-    assert notice_of("avc:  received policyload notice (seqno=2)") == ("policyload", 2)
-    assert notice_of(text) is None
 
 
 @pytest.mark.parametrize(

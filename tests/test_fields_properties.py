@@ -7,7 +7,6 @@ from audit_nb.fields import (
     Context,
     IdMap,
     arch_name,
-    decision_of,
     decode_argv,
     decode_name,
     decode_socket,
@@ -18,7 +17,6 @@ from audit_nb.fields import (
     is_last_record,
     is_little_endian,
     kind_of,
-    notice_of,
     parse_exit,
     record_type_name,
     record_type_number,
@@ -134,8 +132,6 @@ def test_every_word_is_answered(text):
     assert isinstance(is_little_endian(text), bool)
     assert arch_name(text) is None or arch_name(text)
     record_type_number(text)
-    decision_of(text)
-    notice_of(text)
     split_keys(text)
 
 

@@ -14,7 +14,6 @@ from audit_nb.fields.argv import decode_argv
 from audit_nb.fields.ids import IdMap, is_unset
 from audit_nb.fields.interpretation import Context, Field, decode_value, interpret, interpret_record, own_context
 from audit_nb.fields.kinds import kind_of
-from audit_nb.fields.labels import Decision, decision_of, notice_of
 from audit_nb.fields.machines import arch_name, arch_word, errno_name, is_little_endian, syscall_name
 from audit_nb.fields.record_types import is_last_record, record_type_name, record_type_number
 from audit_nb.fields.results import parse_exit, success_of
@@ -24,13 +23,11 @@ from audit_nb.fields.text import decode_text as decode_name
 __all__ = [
     "KEY_SEPARATOR",
     "Context",
-    "Decision",
     "Field",
     "IdMap",
     "Socket",
     "arch_name",
     "arch_word",
-    "decision_of",
     "decode_argv",
     "decode_name",
     "decode_socket",
@@ -42,7 +39,6 @@ __all__ = [
     "is_little_endian",
     "is_unset",
     "kind_of",
-    "notice_of",
     "own_context",
     "parse_exit",
     "record_type_name",

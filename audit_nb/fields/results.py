@@ -5,8 +5,8 @@ import re
 from audit_nb.fields.machines import errno_name
 
 # SYSCALL says yes and no, user space success and failed, the kernel 1 and 0; old pam says `Success`, some put quotes.
-GOOD = {"yes", "success", "1"}
-BAD = {"no", "failed", "failure", "fail", "0"}
+GOOD = {"yes", "success", "successful", "1"}
+BAD = {"no", "0"}
 INTERPRETED_EXIT = re.compile(r"(E[A-Z0-9]+)\(.*\)")  # `exit=EACCES(Permission denied)`
 
 
@@ -15,10 +15,10 @@ def success_of(text: str) -> bool | None:
 
     `res=0` is a failure, although aureport counts it as a success.
     """
-    word = text.strip("'\" ").lower()
+    word = text.strip("'\"").lower()
     if word in GOOD:
         return True
-    return False if word in BAD else None
+    return False if word in BAD or word.startswith("fail") else None
 
 
 def parse_exit(text: str, arch: str | None = None) -> tuple[int | None, str | None]:
