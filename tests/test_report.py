@@ -469,6 +469,14 @@ def test_a_mistake_in_the_reports_is_pointed_at(desk: Desk, text: str, sentence:
     assert sentence in str(fault.value)
 
 
+def test_a_report_cannot_be_named_out_of_its_folder(desk: Desk) -> None:
+    """The name of a report is the name of a folder."""
+    desk.notebook("logins", "1 + 1")
+    desk.reports('"../own": {notebooks: [logins]}')
+    with pytest.raises(UsageError, match="becomes a folder's"):
+        report.make("../own", parameters_dir=desk.folder / "parameters", notebooks_dir=desk.folder / "notebooks")
+
+
 def test_a_missing_file_is_told_with_what_to_do(desk: Desk) -> None:
     """No report without its parameters."""
     desk.notebook("logins", "1 + 1")

@@ -13,6 +13,7 @@ A notebook declares its parameters in the cell tagged `parameters`, each with it
 import ast
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -132,6 +133,9 @@ def _definition(document: Document, name: str) -> dict[str, Any]:
         raise UsageError(
             f"{document.path}: there is no report {name!r}{did_you_mean(name, reports)}; there are: {known}"
         )
+    if not re.fullmatch(r"\w[\w.-]{0,60}", name):
+        document.mistake((name,), "a report's name becomes a folder's: letters, digits, '_', '-' and '.', at most 61")
+        document.raise_mistakes()
     definition = reports[name]
     if not isinstance(definition, dict):
         document.mistake((name,), "expected title, notebooks and mail")
