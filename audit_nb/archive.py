@@ -33,7 +33,7 @@ TAIL_BYTES = 4096  # … and of so many last bytes of what is held
 EDGE = 1 << 16  # bytes at either end of a segment in which a record's time is looked for
 MOMENT = re.compile(rb"audit\((\d{1,12})\.(\d{1,3}):\d+\)")
 HOST_NAME = re.compile(r"\w[\w.-]{0,59}")
-_ZSTD_LEVEL = 3
+_ZSTD_LEVEL = 1  # half again as fast as the default of 3, for logs 2 % larger
 
 
 class EvidenceError(AuditNbError):

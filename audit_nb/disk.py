@@ -14,6 +14,8 @@ PIECE = 1 << 18
 class PlainFile:
     """A file as it is."""
 
+    exact = True
+
     def __init__(self, path: Path, name: str | None = None) -> None:
         self._file = path.open("rb")
         self.path = name or str(path)
@@ -44,6 +46,8 @@ class PackedFile:
     Raises Unreadable when it is refused (it unpacks to too much); damage ends the file where it stands and is told in
     `damage`.
     """
+
+    exact = True
 
     def __init__(self, path: Path, name: str | None = None, *, limit: int = LIMIT) -> None:
         self._place, self._limit = path, limit

@@ -7,6 +7,7 @@ names how many first bytes it shares, so that no byte is kept twice and each fil
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -14,7 +15,7 @@ from typing import Protocol
 from audit_nb.archive import HEAD_BYTES, TAIL_BYTES, Archive, Digest, EvidenceError, Lineage
 from audit_nb.errors import AuditNbError
 
-SEGMENT_BYTES = 8 << 20
+SEGMENT_BYTES = 4 << 20
 
 
 class Readable(Protocol):
@@ -22,6 +23,7 @@ class Readable(Protocol):
 
     path: str
     size: int
+    exact: bool  # whether `stream` and the other two surely speak of the same file; see `packed`
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Bytes at an offset; fewer where the file ends."""
@@ -148,8 +150,10 @@ def blocks_of_lines(pieces: Iterator[bytes], limit: int = SEGMENT_BYTES) -> Iter
         block += piece
         if len(block) >= limit:
             end = block.rfind(b"\n") + 1 or len(block)
-            yield bytes(block[:end]), True
+            with memoryview(block) as view:
+                whole = bytes(view[:end])
             del block[:end]
+            yield whole, True
     end = block.rfind(b"\n") + 1
     if end:
         yield bytes(block[:end]), True
@@ -172,19 +176,19 @@ def keep(
     The last line of a file that is still written to is held back until it is whole; of a `finished` file it is kept as
     it is. What was read before the stream broke is kept, then the fault goes on.
     """
-    writer = _Writer(archive, host, file, place, origin)
     faults: list[BaseException] = []
-    waiting: tuple[bytes, bool, Callable[[], str]] | None = None
-    for block, whole in blocks_of_lines(_until_fault(file.stream(place.held, file.size), faults, progress)):
-        if waiting is not None and not writer.take(*waiting):
-            return writer.kept
-        waiting = None
-        if whole or (finished and not faults):
-            waiting = (block, whole, (lambda: "same") if faults else writer.ask(block))
-        else:
-            writer.kept.held_back = len(block)
-    if waiting is not None:
-        writer.take(*waiting)
+    with _Writer(archive, host, file, place, origin) as writer:
+        waiting: tuple[bytes, bool, Callable[[], str]] | None = None
+        for block, whole in blocks_of_lines(_until_fault(file.stream(place.held, file.size), faults, progress)):
+            if waiting is not None and not writer.take(*waiting):
+                return writer.kept
+            waiting = None
+            if whole or (finished and not faults):
+                waiting = (block, whole, (lambda: UNKNOWN) if faults else writer.ask(block))
+            else:
+                writer.kept.held_back = len(block)
+        if waiting is not None:
+            writer.take(*waiting)
     if faults:
         raise faults[0]
     writer.kept.changed |= writer.asked_to + writer.kept.held_back < file.size
@@ -203,13 +207,19 @@ def _until_fault(
         faults.append(fault)
 
 
+SAME, OLD, MIXED, UNKNOWN = "same", "old", "mixed", "unknown"
+
+
 class _Writer:
     """Appends the blocks of one file, each after the file was asked whether it is still the same.
 
     A file that is truncated and written anew while it is read gives first bytes of the old one and then of the new one,
     which no file ever had. So beside each block its first bytes, the block before and the end of the block itself are
     read again (behind requests that are under way anyway). When the beginning is another one by now, but the end is not
-    what was read, then all that was read is of the old file and is kept; else the block is left out.
+    what was read, then all that was read is of the old file and is kept; else the block is left out. When the
+    connection broke before the answer came, the block is kept; the next fetch sees whether the file goes on from it.
+
+    Compressing and syncing a block happens in a thread while the next one is on its way.
     """
 
     def __init__(self, archive: Archive, host: str, file: Readable, place: Place, origin: Origin) -> None:
@@ -218,6 +228,16 @@ class _Writer:
         self.asked_to = place.held
         self._tail = place.tail
         self._source, self._offset = place.source, place.held
+        self._pool = ThreadPoolExecutor(1, "store")
+        self._storing: Future[None] | None = None
+
+    def __enter__(self) -> "_Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+        if self._storing is not None:
+            self._storing.result()
 
     def ask(self, block: bytes) -> Callable[[], str]:
         """Ask the file about `block`, which follows what was asked about before; the answer is given when called."""
@@ -230,34 +250,40 @@ class _Writer:
         self._tail = end
 
         def verdict() -> str:
-            first, previous, last = answer()
-            if head.fits(first) and before.fits(previous):
-                return "same"
-            return "mixed" if end.fits(last) else "old"
+            try:
+                first, previous, last = answer()
+            except (AuditNbError, OSError):
+                return UNKNOWN
+            if head.fits(first) and before.fits(previous) and (self.file.exact or end.fits(last)):
+                return SAME
+            return MIXED if end.fits(last) else OLD
 
         return verdict
 
     def take(self, block: bytes, whole: bool, ask: Callable[[], str]) -> bool:
         """Keep a block unless it is of two files; False when nothing more is to be read."""
-        try:
-            verdict = ask()
-        except (AuditNbError, OSError):  # the stream broke; what came before is kept, and recognised or not next time
-            verdict = "same"
-        self.kept.changed = verdict != "same"
-        if verdict != "mixed":
-            segment = self.archive.append(
-                self.host,
-                block,
-                source=self._source,
-                offset=self._offset,
-                base=self.place.base if self._source is None else None,
-                path=self.file.path,
-                via=self.origin.via,
-                host_key=self.origin.host_key,
-                fetched_at=self.origin.fetched_at,
-                unfinished=not whole,
-            )
-            self._source, self._offset = segment.source, segment.end
-            self.kept.new_bytes += segment.length
-            self.kept.segments += 1
-        return verdict == "same"
+        verdict = ask()
+        self.kept.changed = verdict in (OLD, MIXED)
+        if verdict == MIXED or (verdict == OLD and not self.file.exact):
+            return False
+        if self._storing is not None:
+            self._storing.result()
+        self._storing = self._pool.submit(self._store, block, whole)
+        return verdict in (SAME, UNKNOWN)
+
+    def _store(self, block: bytes, whole: bool) -> None:
+        segment = self.archive.append(
+            self.host,
+            block,
+            source=self._source,
+            offset=self._offset,
+            base=self.place.base if self._source is None else None,
+            path=self.file.path,
+            via=self.origin.via,
+            host_key=self.origin.host_key,
+            fetched_at=self.origin.fetched_at,
+            unfinished=not whole,
+        )
+        self._source, self._offset = segment.source, segment.end
+        self.kept.new_bytes += segment.length
+        self.kept.segments += 1

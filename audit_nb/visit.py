@@ -4,12 +4,13 @@ The names are opened from `audit.log` upwards. A rotation moves files upwards to
 (the second time it is recognised) but never miss one; and an open file stays the same file whatever its name becomes.
 """
 
+import logging
 import posixpath
 import re
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,13 +22,15 @@ from audit_nb.compressed import Unreadable, compression
 from audit_nb.errors import AuditNbError
 from audit_nb.fetches import TROUBLE, FetchResult
 from audit_nb.inventory import Host
-from audit_nb.ssh import Connection, RemoteFile, Sftp, SshError
+from audit_nb.ssh import Connection, PackedRemote, PackingFailed, RemoteFile, Sftp, SshError, possible
 
 ROUNDS = 5  # how often the files are looked at when some were replaced while they were read
 FINISHED_AFTER_S = 3600  # a rotated file that was not written to for so long will not be
 PROBED_NAMES = 1000  # auditd.conf(5): num_logs is at most 999
 EDGE = 1 << 16  # bytes in which the first or last record of a file is looked for
 MOMENT = re.compile(rb"type=(?!DAEMON_)\S+ msg=audit\((\d+)\.(\d+):(\d+)\)")
+
+logger = logging.getLogger(__name__)
 
 
 class Stopped(AuditNbError):
@@ -54,6 +57,7 @@ class Visit:
     new_bytes: int = 0
     new_segments: int = 0
     wire_bytes: int = 0
+    _packs: bool = True  # until the host has shown that it does not compress for us
     _done: int = 0
     _total: int = 0
 
@@ -130,7 +134,10 @@ class Visit:
                     place = lineage.recognise(self.archive, name, log)
                 moment = None if place.whole else first_moment(log.read_at(place.held, EDGE))
                 seen.setdefault(place.source, []).append(moment)
-                changed |= self.take(log, place, origin, finished=self._finished(remote, log, newest))
+                finished = self._finished(remote, log, newest)
+                if log is remote and self._packs and possible(sftp.connection, remote, place.held) and not place.whole:
+                    place = self._take_packed(sftp.connection, remote, place, origin, finished=finished)
+                changed |= self.take(log, place, origin, finished=finished)
                 if log is not remote:
                     self._remember(remote, place)
         if not changed:
@@ -143,6 +150,27 @@ class Visit:
             return False
         quiet = self.started_at.timestamp() - remote.mtime > FINISHED_AFTER_S
         return log is not remote or remote.mtime < newest or quiet
+
+    def _take_packed(
+        self,
+        connection: Connection,
+        remote: RemoteFile,
+        place: lineage.Place,
+        origin: lineage.Origin,
+        *,
+        finished: bool,
+    ) -> lineage.Place:
+        """Take a file through a compressor on the host; the place from which it is to be read plainly."""
+        packed = PackedRemote(remote, connection)
+        done = self._done
+        try:
+            self.take(packed, place, replace(origin, via=f"{origin.via}, compressed by zstd"), finished=finished)
+        except PackingFailed as fault:
+            logger.debug("%s", fault)
+            self._packs = False
+        found = lineage.recognise(self.archive, self.host.name, remote)
+        self._done = min(self._done, done + max(0, found.held - place.held))
+        return found
 
     def take(self, log: Any, place: lineage.Place, origin: lineage.Origin, *, finished: bool) -> bool:  # noqa: ANN401
         """Keep what is new of one file; True when it was replaced or cut meanwhile."""

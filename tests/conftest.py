@@ -77,8 +77,8 @@ def sshd(needs, tmp_path_factory) -> Iterator[Callable[..., "Sshd"]]:
 def guest(needs, tmp_path) -> Iterator[Callable[[str], "Sshd"]]:
     """`guest(lines)` is an sshd that knows the user `auditor` and, for sudo, the lines of a sudoers file.
 
-    It runs in a mount namespace with an account database of its own, so nothing of the machine changes. Only root may
-    make one; where that is not so, the test is skipped.
+    It runs in a mount namespace with an account database and a /var/log/audit of its own, so nothing of the machine
+    changes. Only root may make one; where that is not so, the test is skipped.
     """
     program, running = needs("sshd"), []
     needs("sudo")
@@ -95,7 +95,11 @@ def guest(needs, tmp_path) -> Iterator[Callable[[str], "Sshd"]]:
             "shadow": shadow,
             "sudoers": "root ALL=(ALL) ALL\n" + sudoers,
         }
-        binds = []
+        binds = [
+            "mount -t tmpfs none /var/log",
+            "mkdir /var/log/audit",
+            f"mount --bind {folder / 'audit'} /var/log/audit",
+        ]
         for name, text in content.items():
             (folder / name).write_text(text)
             (folder / name).chmod(0o440 if name in ("shadow", "sudoers") else 0o644)

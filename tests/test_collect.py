@@ -5,6 +5,7 @@ import json
 import lzma
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from audit_nb import collect, fetches, lineage
 from audit_nb.archive import Archive
 from audit_nb.errors import AuditNbError, UsageError
 from audit_nb.inventory import Inventory
-from audit_nb.ssh import Sftp, connect
+from audit_nb.ssh import PackedRemote, PackingFailed, Sftp, connect
 
 SEED = int(os.environ.get("AUDIT_NB_SEED", random.SystemRandom().randrange(10**9)))
 
@@ -28,6 +29,16 @@ def lines(first, count, size=120):
     return b"".join(
         b"type=SYSCALL msg=audit(17672256%02d.%03d:%d): %s\n"
         % (n // 1000 % 60, n % 1000, n, b"x" * (size - 50 + n % 7))
+        for n in range(first, first + count)
+    )
+
+
+def noisy_lines(first, count, seed=1):
+    """Lines that hardly shrink when they are compressed."""
+    rng = random.Random(seed)
+    return b"".join(
+        b"type=SYSCALL msg=audit(17672256%02d.%03d:%d): %s\n"
+        % (n // 1000 % 60, n % 1000, n, rng.randbytes(150).hex().encode())
         for n in range(first, first + count)
     )
 
@@ -191,6 +202,92 @@ def test_a_bomb_on_the_host_is_refused_once_and_the_rest_comes(sshd, fetch, held
     assert result.outcome == "partial"
     assert "audit.log.1.gz: unpacks to more than 1,000,000 bytes" in result.reason
     assert held() == [lines(0, 10)]
+
+
+# --- compressed on the way -------------------------------------------------------------------------------------------
+
+
+def vias(tmp_path):
+    """How the segments of web01 came."""
+    return [segment.via for segment in Archive(tmp_path / "data").segments("web01")]
+
+
+def test_a_big_piece_travels_compressed(sshd, fetch, held, tmp_path, needs):
+    """A fraction of the bytes is on the wire; what follows in small pieces comes plainly."""
+    needs("zstd")
+    server = sshd()
+    server.log.write_bytes(lines(0, 50_000))
+    (result,) = fetch(server.host())
+    assert (result.outcome, result.new_bytes) == ("done", len(lines(0, 50_000)))
+    assert result.wire_bytes < result.new_bytes // 5
+    assert set(vias(tmp_path)) == {"sftp, compressed by zstd"}
+    with server.log.open("ab") as log:
+        log.write(lines(50_000, 100))
+    fetch(server.host())
+    assert vias(tmp_path)[-1] == "sftp"
+    with server.log.open("ab") as log:
+        log.write(lines(50_100, 30_000) + b"type=SYS")
+    (result,) = fetch(server.host())
+    assert result.wire_bytes < result.new_bytes // 5
+    assert "8 bytes held back" in result.files[0]["note"]
+    assert held() == [lines(0, 80_100)]
+
+
+@pytest.mark.parametrize("zstd", [None, "echo hello", "exit 1", "head -c 5000 | /usr/bin/zstd -c", "sleep 3"])
+def test_a_host_that_does_not_compress_is_read_plainly(sshd, fetch, held, tmp_path, zstd):
+    """No tool, one that fails, says something else, or sends too little: the log comes all the same."""
+    if zstd:
+        (tmp_path / "zstd").write_text(f"#!/bin/sh\n{zstd}\n")
+        (tmp_path / "zstd").chmod(0o755)
+    for tool in ("sh", "tail", "head", "nice", "sleep"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    server = sshd(f"SetEnv PATH={tmp_path}")
+    server.log.write_bytes(lines(0, 50_000))
+    (result,) = fetch(server.host())
+    assert (result.outcome, result.reason) == ("done", None)
+    assert held() == [lines(0, 50_000)]
+
+
+def test_nothing_is_run_on_a_host_where_the_inventory_forbids_it(sshd, fetch, held, tmp_path):
+    """`compress: false` and `facts: false` leave SFTP alone."""
+    server = sshd("ForceCommand internal-sftp")
+    server.log.write_bytes(lines(0, 50_000))
+    fetch(server.host(compress=False))
+    assert set(vias(tmp_path)) == {"sftp"}
+    assert "exec" not in (server.folder / "log").read_text()
+
+
+def test_a_name_that_was_given_to_another_file_meanwhile_is_noticed(sshd, tmp_path):
+    """The command names a file, and a rotation gives the name away: not a byte of the other file is taken for ours."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 50_000))
+    with connect(server.host()) as connection, Sftp(connection) as sftp, sftp.open(str(server.log)) as remote:
+        rotate(server.log)
+        server.log.write_bytes(lines(70_000, 50_000))
+        with pytest.raises(PackingFailed, match="another file by now"):
+            b"".join(PackedRemote(remote, connection).stream(0, remote.size))
+        server.log.write_bytes(lines(0, 200) + lines(70_000, 50_000))  # another one that begins like ours
+        archive = Archive(tmp_path / "data")
+        packed = PackedRemote(remote, connection)
+        place = lineage.recognise(archive, "web01", packed)
+        kept = lineage.keep(archive, "web01", packed, place, lineage.Origin("sftp"), finished=False)
+        assert kept.changed
+        assert archive.hosts() == []
+
+
+@pytest.mark.parametrize("profile", ["minimal", "full"])
+def test_through_sudo_the_full_profile_compresses_whole_files(guest, fetch, held, tmp_path, profile, needs):
+    """What the minimal profile does not allow is not tried again and again, and comes plainly."""
+    needs("zstd")
+    server = guest((ROOT / "examples" / f"sudoers.{profile}").read_text())
+    for number, name in enumerate(("audit.log.2", "audit.log.1", "audit.log")):
+        server.log.with_name(name).write_bytes(lines(100_000 * number, 30_000))
+        server.log.with_name(name).chmod(0o600)
+    (result,) = fetch(server.host(sudo=True, log_path="/var/log/audit/audit.log"))
+    assert (result.outcome, result.reason) == ("done", None)
+    assert held() == [lines(100_000 * number, 30_000) for number in range(3)]
+    expected = "sftp through sudo" + (", compressed by zstd" if profile == "full" else "")
+    assert set(vias(tmp_path)) == {expected}
 
 
 # --- rotation, truncation, likeness ----------------------------------------------------------------------------------
@@ -570,17 +667,18 @@ class Cutter(threading.Thread):
                 continue
 
 
-def test_a_connection_cut_at_random_bytes_is_taken_up_again(sshd, fetch, held):
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_connection_cut_at_random_bytes_is_taken_up_again(sshd, fetch, held, compress):
     """Twenty cuts anywhere in the stream, handshake included: at the end the bytes are those of the host."""
     print("seed", SEED)  # noqa: T201 - pytest shows it when the test fails
     rng = random.Random(SEED)
     server = sshd()
-    content = lines(0, 30_000)
+    content = noisy_lines(0, 60_000)
     server.log.write_bytes(content)
     limits = [rng.randrange(1, 8000) for _ in range(6)] + [rng.randrange(8000, 600_000) for _ in range(14)]
     cutter = Cutter(server.port, limits)
     cutter.start()
-    host = server.host(port=cutter.port, timeout_s=5)
+    host = server.host(port=cutter.port, timeout_s=5, compress=compress)
     kind, blob = (server.folder / "host_key.pub").read_text().split()[:2]
     server.known_hosts.write_text(f"[127.0.0.1]:{cutter.port} {kind} {blob}\n")
     progress = []
@@ -599,15 +697,15 @@ def test_a_connection_cut_at_random_bytes_is_taken_up_again(sshd, fetch, held):
 def test_the_retries_of_one_fetch_take_up_a_cut_connection(sshd, fetch, held):
     """One fetch is enough where the connection breaks once: the row is `done`, with all bytes."""
     server = sshd()
-    server.log.write_bytes(lines(0, 30_000))
+    server.log.write_bytes(noisy_lines(0, 30_000))
     cutter = Cutter(server.port, [1_000_000])
     cutter.start()
     kind, blob = (server.folder / "host_key.pub").read_text().split()[:2]
     server.known_hosts.write_text(f"[127.0.0.1]:{cutter.port} {kind} {blob}\n")
     (result,) = fetch(server.host(port=cutter.port, retries=1))
     assert cutter.cut == 1
-    assert (result.outcome, result.new_bytes) == ("done", len(lines(0, 30_000)))
-    assert held() == [lines(0, 30_000)]
+    assert (result.outcome, result.new_bytes) == ("done", len(noisy_lines(0, 30_000)))
+    assert held() == [noisy_lines(0, 30_000)]
     cutter.server.close()
 
 

@@ -20,7 +20,7 @@ from audit_nb.ssh.route import SshError, words_of
 REQUEST = (
     261_120  # OpenSSH's sftp-server answers at most this much (256 KiB less 1 KiB); others answer less, see `stream`
 )
-UNDER_WAY = 8 << 20
+UNDER_WAY = 4 << 20
 HEAD = 4096  # first bytes that are read with the opening of a file
 SERVERS = (
     "/usr/lib/openssh/sftp-server",  # Debian, Ubuntu
@@ -128,6 +128,8 @@ class Sftp:
 
 class RemoteFile:
     """One open file of a host: `size`, `mtime` and `head` (its first bytes) are as they were when it was opened."""
+
+    exact = True
 
     def __init__(self, sftp: Sftp, path: str, handle: bytes) -> None:
         self._sftp, self._handle, self.path = sftp, handle, path
