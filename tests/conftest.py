@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,8 @@ def sshd(needs, tmp_path_factory) -> Iterator[Callable[..., "Sshd"]]:
 def guest(needs, tmp_path) -> Iterator[Callable[[str], "Sshd"]]:
     """`guest(lines)` is an sshd that knows the user `auditor` and, for sudo, the lines of a sudoers file.
 
+    `instead` names programs of the machine and what stands in their place.
+
     It runs in a mount namespace with an account database and a /var/log/audit of its own, so nothing of the machine
     changes. Only root may make one; where that is not so, the test is skipped.
     """
@@ -84,7 +86,7 @@ def guest(needs, tmp_path) -> Iterator[Callable[[str], "Sshd"]]:
     needs("sudo")
     folder = Path(tempfile.mkdtemp(prefix="audit-nb-guest-"))
 
-    def start(sudoers: str = "") -> Sshd:
+    def start(sudoers: str = "", instead: Mapping[str, Path] | None = None) -> Sshd:
         if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
             pytest.skip("this user may not make a mount namespace, which keeps accounts of the test out of the machine")
         folder.chmod(0o755)
@@ -104,6 +106,9 @@ def guest(needs, tmp_path) -> Iterator[Callable[[str], "Sshd"]]:
             (folder / name).write_text(text)
             (folder / name).chmod(0o440 if name in ("shadow", "sudoers") else 0o644)
             binds.append(f"mount --bind {folder / name} /etc/{name}")
+        for program_path, ours in (instead or {}).items():
+            shutil.copy(ours, folder / ours.name)
+            binds.append(f"mount --bind {folder / ours.name} {program_path}")
         server = Sshd(program, folder, (), started=False)
         server.user = "auditor"
         server.wrapper = ["unshare", "--mount", "sh", "-c", f'{" && ".join(binds)} && exec "$@"', "sh"]
