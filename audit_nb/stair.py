@@ -104,7 +104,7 @@ def again(name: str, places: Places, parameters: Path | None, tell: Tell) -> Wal
     """The report `name` on what was fetched before; its letter is composed and waits in the outbox."""
     from audit_nb import mail
 
-    made = make_report(name, places, tell, parameters=parameters)
+    made = make_report(name, places_of(name, places), tell, parameters=parameters)
     letter = mail.compose(made.folder, mail_settings(places), places.outbox)
     return Walk((), made, letter, ())
 
@@ -141,9 +141,14 @@ def served(name: str, places: Places, inventory: Path | None) -> Iterator[tuple[
         return
     from audit_nb import demo
 
-    own = replace(places, data=places.data / DEMO)
+    own = places_of(name, places)
     with demo.serving(own.data / "hosts") as path:
         yield own, path, frozenset({demo.IMPOSTOR})
+
+
+def places_of(name: str, places: Places) -> Places:
+    """The places of a report: the demo has a data folder of its own."""
+    return replace(places, data=places.data / DEMO) if name == DEMO else places
 
 
 def fetch_and_read(places: Places, inventory: Path, tell: Tell, **chosen: Sequence[str]) -> list[Any]:
