@@ -12,6 +12,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -161,10 +162,15 @@ def open_events(
     since: times.Moment | None = None,
     until: times.Moment | None = None,
     timezone: str = "UTC",
+    *,
+    spark: Any = None,  # noqa: ANN401 - a pyspark.sql.SparkSession, which need not be installed
 ) -> ir.Table:
     """The events of these hosts with since <= time < until, as an Ibis table of `events.SCHEMA`'s columns.
 
     `since` and `until` are datetimes, ISO 8601 or words (`yesterday`, `-1d`), read in `timezone`. Raises UsageError.
+
+    DuckDB reads the files in this process. Where a fleet outgrows one machine, give `spark` a `SparkSession`: the table
+    is the same, and so is every question asked of it; Spark's workers must see the data folder under the same path.
     """
     first, end = times.period(since, until, timezone)
     data_dir = files.nearest(Path(data_dir))
@@ -174,7 +180,7 @@ def open_events(
         for day in index.overlapping(first, end)
         for name in index.days[day].files
     ]
-    table = _opened(paths, events.SCHEMA)
+    table = _opened(paths, events.SCHEMA) if spark is None else _opened_on(spark, paths, events.SCHEMA)
     if first is not None:
         table = table.filter(table.time >= first.replace(tzinfo=None))
     if end is not None:
@@ -256,6 +262,21 @@ def _opened(paths: list[str], schema: pa.Schema) -> ir.Table:
     if not paths:
         return ibis.memtable(schema.empty_table())
     return _duckdb().read_parquet(paths)
+
+
+@cache
+def _ibis_on(spark: Any) -> Any:  # noqa: ANN401 - ibis' backend
+    """One connection for a session. Without ANSI mode an element that a list does not have is null, as DuckDB has it."""
+    return ibis.pyspark.connect(spark, **{"spark.sql.ansi.enabled": "false"})
+
+
+def _opened_on(spark: Any, paths: list[str], schema: pa.Schema) -> ir.Table:  # noqa: ANN401 - a SparkSession
+    """These files as one table on Spark, which would read a path as a pattern; Ibis' `read_parquet` takes only one there."""
+    if not paths:
+        return ibis.memtable(schema.empty_table())
+    view = ibis.util.gen_name("audit_nb_events")
+    spark.read.parquet(*(re.sub(r"([][{}*?\\])", r"\\\1", path) for path in paths)).createOrReplaceTempView(view)
+    return _ibis_on(spark).table(view)
 
 
 def _of_ms(milliseconds: int | None) -> datetime | None:
