@@ -201,7 +201,7 @@ def dropped(events: ir.Table, *, sockets: bool, uids: bool = False) -> ir.Boolea
     """
     forms = events.records.map(lambda record: record["form"])
     apparmor = events.types.contains("AVC") & (forms.filter(lambda form: form.contains("apparmor=")).length() > 0)
-    call = events.records[events.types.index("SYSCALL")]["form"]
+    call = events.records[events.types.index("SYSCALL").nullif(-1).cast("int32")]["form"]
     cut = events.types.contains("SYSCALL") & ~call.re_search(
         r"syscall=\S+ (?:.* )?a0=\S+ a1=\S+ (?:.* )?pid=\S+ auid=\S+ "
     )

@@ -99,7 +99,8 @@ def peer(events: ir.Table) -> ir.StringValue:
 
 def terminal(events: ir.Table) -> ir.StringValue:
     """The terminal under one spelling (`pts0`, `/dev/pts/0` and `pts/0` are one), or null where there is none."""
-    return known(events.terminal).re_replace("^/dev/", "").re_replace("^pts([0-9]+)$", r"pts/\1")
+    short = known(events.terminal).re_replace("^/dev/", "")
+    return ibis.ifelse(short.re_search("^pts[0-9]+$"), "pts/" + short.substr(3), short)
 
 
 def touched(events: ir.Table) -> ir.ArrayValue:
@@ -170,6 +171,11 @@ def field(events: ir.Table, key: str) -> ir.StringValue:
     return events.other.filter(lambda other: other["key"] == key).map(lambda other: other["value"])[0]
 
 
+def joined(texts: ir.ArrayValue) -> ir.StringValue:
+    """Several texts as one, with blanks between them; null where there are none."""
+    return texts.join(" ").nullif("")
+
+
 #: Fields that `details` never repeats: those with a column that masks secrets, and the parts of an argument list.
 _UNSHOWN = (
     r"^(?:data|cmd|acct|proctitle|comm|exe|subj|res|result|terminal|hostname|addr|argc|a[0-9]+(?:_len|\[[0-9]+\])?)$"
@@ -179,4 +185,4 @@ _UNSHOWN = (
 def fields_of(events: ir.Table) -> ir.StringValue:
     """The fields that have no column, as `key=value` in order of arrival."""
     shown = events.other.filter(lambda other: ~other["key"].re_search(_UNSHOWN) & other["value"].notnull())
-    return shown.map(lambda other: other["key"] + "=" + other["value"]).join(" ").nullif("")
+    return joined(shown.map(lambda other: other["key"] + "=" + other["value"]))

@@ -3,7 +3,7 @@
 import ibis.expr.types as ir
 
 from audit_nb.tables import _kinds
-from audit_nb.tables._words import counted, fields_of, listed, of_kind, view
+from audit_nb.tables._words import counted, fields_of, joined, listed, of_kind, view
 
 
 def configuration_changes(
@@ -23,5 +23,5 @@ def configuration_changes(
     changes = seen.filter(of_kind(seen, _kinds.CONFIGURATION | _kinds.MAC_CHANGES))
     if summary:
         return counted(changes, "type")
-    named = {"keys": changes["keys"].join(" "), "details": fields_of(changes)}
+    named = {"keys": joined(changes["keys"]), "details": fields_of(changes)}
     return listed(changes, "type", "who", "op", "keys", "details", "success", **named)

@@ -6,7 +6,7 @@ from typing import Any
 import ibis.expr.types as ir
 
 from audit_nb.tables._filters import FILTERS, Match
-from audit_nb.tables._words import as_whom, listed, outcome, view, without_collector
+from audit_nb.tables._words import as_whom, joined, listed, outcome, view, without_collector
 
 
 def search(
@@ -47,7 +47,7 @@ def _shown(chosen: ir.Table) -> ir.Table:
     """The columns of a search."""
     seen = view(chosen, collector=True)
     columns = ("type", "who", "as_whom", "syscall", "success", "exe", "command", "files", "keys", "address", "terminal")
-    named = {"as_whom": as_whom(seen), "files": seen["names"].join(" "), "keys": seen["keys"].join(" ")}
+    named = {"as_whom": as_whom(seen), "files": joined(seen["names"]), "keys": joined(seen["keys"])}
     return listed(seen, *columns, **named)
 
 
