@@ -191,3 +191,14 @@ def test_an_account_that_comes_in_after_failing_is_found_with_the_number_of_fail
     assert rows(found) == [("web01", second(4), 5, "bob", "192.0.2.9", "ssh", "/usr/sbin/sshd", 2, second(0))]
     assert [row[3] for row in rows(tables.failed_then_succeeded(events, within_minutes=180))] == ["bob", "alice"]
     assert rows(tables.failed_then_succeeded(events, at_least=3)) == []
+
+
+def test_a_session_that_a_login_brings_along_is_no_entry_of_its_own(events_of):
+    """systemd opens a session for the user's manager while sshd lets the user in, and cron opens one for each job."""
+    events = events_of(
+        failed("bob", "192.0.2.9", "USER_AUTH"),
+        opened("bob", None, exe="/usr/lib/systemd/systemd"),
+        opened("bob", None, exe="/usr/sbin/cron"),
+        opened("bob", "192.0.2.9"),
+    )
+    assert [row[6] for row in rows(tables.failed_then_succeeded(events))] == ["/usr/sbin/sshd"]

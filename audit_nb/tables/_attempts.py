@@ -5,6 +5,10 @@ import ibis.expr.types as ir
 
 from audit_nb.tables._words import PRIVILEGE_PROGRAMS, has_type, origin, program, view
 
+#: Programs that open sessions without anybody proving who they are: systemd starts a user's manager inside a login that
+#: is under way, cron and at run jobs.
+COMPANIONS = ("systemd", "systemd-executor", "cron", "crond", "atd", "anacron")
+
 
 def at_the_door(events: ir.Table, *, success: bool, collector: bool) -> ir.Table:
     """Events of programs that let people in: `address` is the origin; sudo, su and their kin work inside a session."""
@@ -21,9 +25,10 @@ def failures(events: ir.Table, *, collector: bool = False) -> ir.Table:
 
 
 def entries(events: ir.Table, *, collector: bool = False) -> ir.Table:
-    """Successful USER_START and USER_LOGIN events."""
+    """Successful USER_START and USER_LOGIN events of programs that let somebody in."""
     tried = at_the_door(events, success=True, collector=collector)
-    return tried.filter(has_type(tried, "USER_START", "USER_LOGIN"))
+    came = tried.filter(~program(tried.exe).isin(COMPANIONS).fill_null(False))
+    return came.filter(has_type(came, "USER_START", "USER_LOGIN"))
 
 
 def failures_by(failed: ir.Table, by: str, **distinct: ir.Value) -> ir.Table:
