@@ -223,6 +223,9 @@ def malformed_table(found: Found, host: str) -> pa.Table:
 
 
 _NUMBER_ROWS = np.array([MATRIX["syscall_nr" if name == "syscall" else name] for name in scan.NUMBERS], dtype=np.int32)
+# The end of a session names what was typed when it began, and succeeds though that was nobody: login(1) goes on with the
+# account of a first, failed try.
+_CLOSING = ("USER_END", "CRED_DISP")
 _HEX_NUMBERS = ("arch", "a0", "a1", "a2", "a3")
 
 
@@ -524,7 +527,8 @@ class _Builder:
         """The account as it is shown: the name, unless it failed and nobody is known by it."""
         words = self.values.words
         texts = words["acct"].texts
-        succeeded = (self.filled[MATRIX["success"]] != 0) & (self.matrix[MATRIX["success"]] == 1)
+        closing = self._is(*_CLOSING)[self.first]
+        succeeded = (self.filled[MATRIX["success"]] != 0) & (self.matrix[MATRIX["success"]] == 1) & ~closing
         known: Collection[str] = (
             {texts[code] for code in np.unique(acct[succeeded & (acct >= 0)]).tolist()}
             | set(self.known.ids.users.values())
