@@ -13,6 +13,9 @@ from audit_nb.tables._kinds import Kind
 #: What a field holds when it holds nothing: unknown, no terminal, no value, and the words of old daemons.
 NOTHING = ("", "?", "(none)", "(null)", "UNKNOWN")
 
+#: Terminals at the machine itself: consoles, serial lines, and the seats of a desktop.
+LOCAL_TERMINAL = "^(/dev/)?(tty|console|hvc|xvc|:[0-9])"
+
 #: Programs that change rights inside a session that is already open.
 PRIVILEGE_PROGRAMS = (
     "sudo",
@@ -82,8 +85,12 @@ def known(text: ir.StringValue) -> ir.StringValue:
 
 
 def origin(events: ir.Table) -> ir.StringValue:
-    """Where a user came from: the address, else the host name; an IPv4 address inside IPv6 is shown as IPv4."""
-    return ibis.coalesce(known(events.addr), known(events.hostname)).re_replace("^::ffff:", "")
+    """Where a user came from: the address, else the host name; an IPv4 address inside IPv6 is shown as IPv4.
+
+    On a terminal of the machine itself programs put its own name into `hostname=`: that is no origin.
+    """
+    name = ibis.ifelse(events.terminal.re_search(LOCAL_TERMINAL).fill_null(False), ibis.null("string"), events.hostname)
+    return ibis.coalesce(known(events.addr), known(name)).re_replace("^::ffff:", "")
 
 
 def address(events: ir.Table) -> ir.StringValue:

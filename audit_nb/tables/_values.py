@@ -1,0 +1,33 @@
+"""What can be new or rare: executables, origins of users, accounts, rule keys, and network destinations."""
+
+import ibis
+import ibis.expr.types as ir
+
+from audit_nb.tables._words import each, origin, view
+
+KINDS = ("executable", "origin", "account", "key", "destination")
+
+
+def values(events: ir.Table, *, collector: bool = False) -> ir.Table:
+    """One row for each value of an event: host, time, who, kind (one of KINDS), value.
+
+    A destination is an address and port that a program connected or sent to; an account one that somebody came in
+    with.
+    """
+    seen = view(events, collector=collector)
+    came = seen.types.contains("USER_START") | seen.types.contains("USER_LOGIN")
+    succeeded = seen.success.fill_null(False)
+    reached = seen.socket["address"] + " port " + seen.socket["port"].cast("string")
+    inet = seen.socket["family"].isin(("inet", "inet6")) & seen.syscall.isin(("connect", "sendto", "sendmsg"))
+    keyed = each(seen, "keys", "value")
+    return ibis.union(
+        _of(seen.filter(seen.exe.notnull()).mutate(value=ibis._.exe), "executable"),
+        _of(seen.mutate(value=origin(seen)).filter(came & succeeded, ibis._.value.notnull()), "origin"),
+        _of(seen.filter(came & succeeded, seen.account.notnull()).mutate(value=ibis._.account), "account"),
+        _of(keyed, "key"),
+        _of(seen.mutate(value=reached).filter(inet, ibis._.value.notnull()), "destination"),
+    )
+
+
+def _of(rows: ir.Table, kind: str) -> ir.Table:
+    return rows.select("host", "time", "who", kind=ibis.literal(kind), value=rows.value)

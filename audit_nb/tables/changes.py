@@ -1,0 +1,63 @@
+"""Changes of what matters."""
+
+import ibis
+import ibis.expr.types as ir
+
+from audit_nb.tables._paths import absolute
+from audit_nb.tables._topics import CHANGING, OPENING, PATHS, SYSCALLS, TYPES, WRITING
+from audit_nb.tables._words import as_whom, fields_of, has_type, listed, view
+
+
+def changes(
+    events: ir.Table, *, topic: str | None = None, success: bool | None = True, collector: bool = False
+) -> ir.Table:
+    """Who changed accounts, sudoers, SSH, cron, systemd, boot, kernel modules, time, the network or audit itself?
+
+    One row for each changed file, and for each event that is a change by its type or system call: host, time, serial,
+    topic, what (the file, or what the record says), how (system call or type), who, as_whom, exe, command, success.
+    `topic` asks for one. Attempts that failed come with `success=None`. Files are seen only where a rule of audit
+    watches them.
+    """
+    seen = view(events, success=success, collector=collector)
+    seen = seen.mutate(as_whom=as_whom(seen))
+    rows = ibis.union(_files(seen), _events(seen))
+    chosen = rows if topic is None else rows.filter(rows.topic == topic)
+    return listed(chosen, "topic", "what", "how", "who", "as_whom", "exe", "command", "success")
+
+
+COLUMNS = ("host", "time", "serial", "topic", "what", "how", "who", "as_whom", "exe", "command", "success")
+
+
+def _files(seen: ir.Table) -> ir.Table:
+    """Files that were changed, with the topic of their path."""
+    opened = [
+        ((seen.syscall == name) & ((seen[flags] & WRITING) != 0)).fill_null(False) for name, flags in OPENING.items()
+    ]
+    changing = ibis.or_(seen.syscall.isin(CHANGING).fill_null(False), *opened)
+    each = seen.mutate(changing=changing, path=seen.paths.unnest())
+    touched = each.filter(each.path["nametype"] != "PARENT", each.path["name"].notnull())
+    changed = touched.filter(touched.changing | touched.path["nametype"].isin(("CREATE", "DELETE")))
+    named = absolute(changed.mutate(file=changed.path["name"]))
+    topics = ibis.cases(*((named.file.re_search(pattern), topic) for topic, pattern in PATHS))
+    found = named.mutate(topic=topics, what=named.file, how=named.syscall)
+    return found.filter(found.topic.notnull()).select(*COLUMNS).distinct()
+
+
+def _events(seen: ir.Table) -> ir.Table:
+    """Events that are changes by what they are."""
+    by_type = [(has_type(seen, *types), topic) for topic, types in TYPES.items()]
+    by_call = [(seen.syscall.isin(calls).fill_null(False), topic) for topic, calls in SYSCALLS.items()]
+    named = seen.mutate(topic=ibis.cases(*by_type, *by_call), how=ibis.coalesce(_call(seen), seen.type))
+    said = (
+        ibis.array([named["op"], named["keys"].join(" "), fields_of(named)])
+        .filter(lambda text: text.notnull())
+        .join(" ")
+    )
+    files = named.names.join(" ").nullif("")
+    what = ibis.coalesce(named.account, named.unit, said.nullif(""), files)
+    return named.mutate(what=what).filter(named.topic.notnull()).select(*COLUMNS)
+
+
+def _call(seen: ir.Table) -> ir.StringValue:
+    """The system call, where the event is named by it."""
+    return ibis.ifelse(seen.type == "SYSCALL", seen.syscall, ibis.null("string"))

@@ -1,0 +1,28 @@
+"""One period against the one before."""
+
+from datetime import datetime
+
+import ibis
+import ibis.expr.types as ir
+
+from audit_nb.tables._values import values
+from audit_nb.tables._words import view
+
+
+def compared(events: ir.Table, *, since: datetime, until: datetime, collector: bool = False) -> ir.Table:
+    """What changed in volume between this period and the one of equal length before it?
+
+    One row for each type of event, executable, origin, account, rule key and destination of which the number of
+    events differs: kind, value, before, now, change (now less before), the greatest change first. `since` and `until`
+    (UTC, half-open) bound this period.
+    """
+    earlier = since - (until - since)
+    seen = view(events, collector=collector)
+    types = seen.select("host", "time", "who", kind=ibis.literal("type"), value=seen.type)
+    both = ibis.union(values(events, collector=collector), types).filter(
+        lambda row: (row.time >= earlier) & (row.time < until)
+    )
+    now = both.time >= since
+    sums = both.group_by("kind", "value").agg(before=(~now).sum(), now=now.sum())
+    sums = sums.mutate(change=sums.now - sums.before).filter(lambda row: row.change != 0)
+    return sums.order_by(sums.change.abs().desc(), "kind", "value")
