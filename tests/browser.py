@@ -35,6 +35,7 @@ FLAGS = (
     "--remote-allow-origins=*",
 )
 PATIENCE_S = 60.0
+AXE = Path(__file__).with_name("axe") / "axe.min.js"
 
 
 class Browser:
@@ -143,6 +144,15 @@ class Page:
         logged = [e["params"]["entry"]["text"] for e in self.events if e["method"] == "Log.entryAdded"]
         thrown = [str(e["params"]) for e in self.events if e["method"] == "Runtime.exceptionThrown"]
         return logged + thrown
+
+    def violations(self) -> list[dict]:
+        """What axe-core finds wrong for those who read by keyboard, by ear or with weak eyes: all its rules, worst first."""
+        self.ask(f"{AXE.read_text(encoding='utf-8')};1")
+        wanted = (
+            "{id: v.id, impact: v.impact, help: v.help, nodes: v.nodes.length, first: v.nodes[0].html.slice(0, 120)}"
+        )
+        found = self.ask(f"axe.run().then(result => result.violations.map(v => ({wanted})))")
+        return sorted(found, key=lambda one: ("critical", "serious", "moderate", "minor").index(one["impact"]))
 
     def screenshot(self, target: Path, *, whole: bool = True) -> None:
         """Write a PNG of the page."""

@@ -819,6 +819,27 @@ def test_contrast_of_text_is_enough_in_light_and_dark(english: report.Run, brows
             assert browser.open(path.as_uri(), dark=dark).ask(script) == [], (path.name, dark)
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("language", ["english", "korean"])
+def test_axe_finds_nothing_on_any_page(
+    language: str, request: pytest.FixtureRequest, browser: Browser, width: int, dark: bool
+) -> None:
+    """Every rule of axe-core, on every kind of page, hostile names and all."""
+    for path in pages_of(request.getfixturevalue(language)):
+        found = browser.open(path.as_uri(), width=width, dark=dark).violations()
+        assert (path.name, found) == (path.name, [])
+
+
+def test_axe_would_find_what_is_wrong(browser: Browser, tmp_path: Path) -> None:
+    """A picture without words and pale letters are both told, as what they are."""
+    page = tmp_path / "wrong.html"
+    page.write_text("<!doctype html><img src='data:,'><p style='color:#bbb;background:#fff'>pale</p>", "utf-8")
+    found = {one["id"]: one["impact"] for one in browser.open(page.as_uri()).violations()}
+    assert found["image-alt"] == "critical"
+    assert found["color-contrast"] == "serious"
+
+
 def test_paper_is_white_also_from_a_dark_screen(english: report.Run, browser: Browser, tmp_path: Path) -> None:
     """Printed, every row of a table is there and nothing is drawn for a dark page."""
     page = browser.open((english.folder / "commands.html").as_uri(), dark=True)
