@@ -97,6 +97,9 @@ def target(record_type: str, key: str, enriched: bool) -> Target | None:
 
 
 def _enriched_target(key: str) -> Target | None:
+    """The column of a name that auditd added: `AUID="alice"`."""
+    if not key.isupper():
+        return None
     name = key.lower()
     if name in NAMED or name == "id":
         return Target(f"{name}_name")

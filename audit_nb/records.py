@@ -39,11 +39,13 @@ def _records(event: Mapping[str, Any]) -> Iterator[Record]:
     paths = -1
     for number, (kind, record) in enumerate(zip(event["types"], event["records"], strict=True)):
         paths += kind == "PATH"
-        body, found = b"", []
+        body, found, shape = b"", [], ""
         *before, last = record["form"].split("*")
         for text in before:
             body += text.encode()
-            key, quoted = _key_of(body)
+            shape += text
+            key, quoted = _key_of(shape)
+            shape += "*"
             if key == "seresult" and (number, key) not in others:
                 key = "msg"  # `avc:  received policyload notice`: a notice, no decision
             mine = others.get((number, key))
@@ -53,9 +55,8 @@ def _records(event: Mapping[str, Any]) -> Iterator[Record]:
         yield Record(kind, body + last.encode(), tuple(found))
 
 
-def _key_of(body: bytes) -> tuple[str, bool]:
-    """The key of the value that comes next, and whether it stands in quotes."""
-    text = body.decode("utf-8", "surrogateescape")
+def _key_of(text: str) -> tuple[str, bool]:
+    """The key of the value that comes next in a form, and whether it stands in quotes."""
     named = _KEY_BEFORE.search(text)
     if named:
         return named[1], bool(named[2])
@@ -63,7 +64,7 @@ def _key_of(body: bytes) -> tuple[str, bool]:
         return "msg", False
     if re.search(r"(^|')\s*avc: +$", text):
         return "seresult", False
-    if re.search(r"avc: +\w+ +\{ $", text):
+    if re.search(r"avc: +\* +\{ $", text):
         return "seperms", False
     return "", False
 

@@ -296,10 +296,10 @@ def find_records(buf, words, p, size, since, until, n, odd, places, time_ms, ser
     """The place, time and serial of every record from p to size, written from number n on.
 
     Records outside since <= time_ms < until are passed over. Lines that need a closer look go to odd_*: those without a
-    header, and those with a second one behind the first. Returns (records, odd lines, NUL bytes in front of records,
-    bytes of blank lines, bytes passed over); a count beyond the arrays' size means that they are too small.
+    header, and those with a second one behind the first. Returns (records, odd lines, NUL bytes around records, those of
+    blank lines, bytes of blank lines, bytes passed over); a count beyond the arrays' size means that they are too small.
     """
-    nuls = blank = passed = 0
+    nuls = blank_nuls = blank = passed = 0
     while p < size:
         begin = p
         t = s = 0
@@ -312,7 +312,7 @@ def find_records(buf, words, p, size, since, until, n, odd, places, time_ms, ser
         if p < size and (buf[p] == 116 or buf[p] == 110):  # t, n
             _, _, t0, t1, t, s, body = _head(buf, p, size)
         stop, second = _line_end(buf, words, p if body < 0 else body, size)
-        if body < 0 and second >= 0:
+        if body < 0 and second >= 0 and buf[p] != 123:  # a line of JSON is read otherwise
             at = _head_before(buf, p, second)
             if at >= 0:
                 _, _, t0, t1, t, s, body = _head(buf, at, stop)
@@ -323,6 +323,8 @@ def find_records(buf, words, p, size, since, until, n, odd, places, time_ms, ser
             tail = stop
             while tail > body and (buf[tail - 1] == 13 or buf[tail - 1] == 0):
                 tail -= 1
+                if buf[tail] == 0:
+                    skipped += 1
             if t < since or t >= until:
                 passed += after - begin
             else:
@@ -334,13 +336,14 @@ def find_records(buf, words, p, size, since, until, n, odd, places, time_ms, ser
                 nuls += skipped
         elif stop == p:
             blank += after - begin
+            blank_nuls += skipped
         else:
             if odd < odd_line.size:
                 odd_line[odd] = begin
                 odd_end[odd] = after
             odd += 1
         p = after
-    return n, odd, nuls, blank, passed
+    return n, odd, nuls, blank_nuls, blank, passed
 
 
 @kernel

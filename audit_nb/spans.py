@@ -39,7 +39,7 @@ class Piece:
 class Account:
     """Whose bytes they are: `total` = `record` + `malformed` + `other` (+ `passed`: records outside the period asked for).
 
-    Of `other`, `nuls` stand in front of records; `interpreted` counts lines that went through `ausearch -i`.
+    Of `other`, `nuls` are NUL bytes, as a crash leaves them; `interpreted` counts lines that went through `ausearch -i`.
     """
 
     total: int = 0
@@ -163,11 +163,14 @@ def find(pieces: Sequence[Piece], *, since_ms: int = EVER[0], until_ms: int = EV
         n = odd = 0
         accounts = []
         for piece, begin, stop in zip(pieces, piece_start.tolist(), piece_start[1:].tolist(), strict=False):
-            n, odd, nuls, blank, passed = scan.find_records(
+            n, odd, nuls, blank_nuls, blank, passed = scan.find_records(
                 block.buf, block.words, begin, stop, since_ms, until_ms, n, odd, places, time_ms, serial, *odd_places
             )
-            added = stop - begin - len(piece.data)  # the newline that the last line lacked
-            accounts.append(Account(total=len(piece.data), record=-added, other=nuls + blank, passed=passed, nuls=nuls))
+            account = Account(total=len(piece.data), record=-nuls, other=nuls + blank, passed=passed)
+            account.nuls = nuls + blank_nuls
+            if not piece.data.endswith(b"\n"):
+                _take_back(account, piece.data, stop, places[:n], odd_places[1][:odd])
+            accounts.append(account)
         if odd <= room:
             break
         room = odd
@@ -177,6 +180,18 @@ def find(pieces: Sequence[Piece], *, since_ms: int = EVER[0], until_ms: int = EV
         _read_odd(found, np.stack([array[:odd] for array in odd_places], axis=1), since_ms, until_ms)
     _account_records(found)
     return found
+
+
+def _take_back(account: Account, data: bytes, stop: int, places: Array, odd_ends: Array) -> None:
+    """Count the newline that we gave to the last line nowhere."""
+    if len(odd_ends) and odd_ends[-1] == stop:
+        odd_ends[-1] -= 1
+    elif len(places) and places[-1, scan.NEXT] == stop:
+        places[-1, scan.NEXT] -= 1
+    elif data[data.rfind(b"\n") + 1 :].strip(b"\0"):
+        account.passed -= 1
+    else:
+        account.other -= 1
 
 
 def _joined(pieces: Sequence[Piece]) -> tuple[scan.Block, Array]:
@@ -196,10 +211,10 @@ def _joined(pieces: Sequence[Piece]) -> tuple[scan.Block, Array]:
 
 
 def _account_records(found: Found) -> None:
-    """Add the bytes of the records' lines to their pieces' accounts, less the NULs in front of them."""
+    """Add the bytes of the records' lines to their pieces' accounts, where the NULs around them are taken off already."""
     sizes = (found.places[:, scan.NEXT] - found.places[:, scan.LINE]).astype(np.float64)
     for account, size in zip(found.accounts, np.bincount(found.piece, sizes, len(found.pieces)), strict=True):
-        account.record += int(size) - account.nuls
+        account.record += int(size)
 
 
 def _read_odd(found: Found, odd: Array, since_ms: int, until_ms: int) -> None:
@@ -223,6 +238,10 @@ def _read_odd(found: Found, odd: Array, since_ms: int, until_ms: int) -> None:
             elif one.kind == oddlines.RECORD:
                 stop = one.start + len(text[one.start : one.end].rstrip(b"\n\r\0"))
                 records.append((begin + one.at, begin + stop, begin + one.start, begin + one.end))
+                nuls = text[one.start : one.at].count(0) + text[stop : one.end].count(0)
+                account.nuls += nuls
+                account.other += nuls
+                account.record -= nuls
             elif one.kind == oddlines.OTHER:
                 account.other += length
                 account.interpreted += one.reason == "interpreted"

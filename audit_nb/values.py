@@ -27,13 +27,14 @@ class Words:
 
     def __init__(self) -> None:
         self.codes: dict[Any, int] = {}
+        self.texts: list[Any] = []
 
     def code(self, text: Any) -> int:  # noqa: ANN401 - text, bytes or a tuple of texts
-        return self.codes.setdefault(text, len(self.codes))
-
-    @property
-    def texts(self) -> list[Any]:
-        return list(self.codes)
+        code = self.codes.get(text)
+        if code is None:
+            code = self.codes[text] = len(self.texts)
+            self.texts.append(text)
+        return code
 
     def array(self, codes: Array, kind: pa.DataType | None = None) -> pa.DictionaryArray:
         """The column of these numbers; -1 is null."""
@@ -228,9 +229,11 @@ class Values:
             if "_" in key or "[" in key or not columns.spells_back("EXECVE", key, text, raw, quoted=quoted):
                 self.always[f] = 1
         for phrase, arguments in self.arguments_of.items():
-            self.phrase_argv[phrase] = self.argv_code(arguments)
-            keys = [key for key, _, _ in arguments]
-            if keys != [f"a{i}" for i in range(len(keys))]:
+            code = self.argv_code(arguments)
+            self.phrase_argv[phrase] = code
+            keys = {key for key, _, _ in arguments}
+            last = max(int(re.sub(r"[_[].*", "", key)[1:]) for key in keys)
+            if len(keys) < len(arguments) or last >= len(self.argv.texts[code]):
                 mine = slice(self.spans.first_field[phrase], self.spans.first_field[phrase + 1])
                 self.always[mine] |= self.argument[mine] & ((flags[mine] & scan.LITERAL) == 0)
 
