@@ -1,0 +1,122 @@
+"""The state of audit itself."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from audit_nb.tables._words import fields_of, has_type, view
+
+#: No more changes than these are read, the earliest: a log with more was made to be unreadable.
+MOST = 200_000
+REFUSED = "(^|[^a-z])res=(0|no|failed)([^a-z0-9]|$)"
+SWITCH = "audit_enabled"
+SCHEMA = {
+    "host": "string",
+    "boot": "int32",
+    "since": "timestamp(6)",
+    "until": "timestamp(6)",
+    "seconds": "float64",
+    "what": "string",
+    "details": "string",
+    "changes": "int64",
+    "who": "string",
+    "exe": "string",
+    "success": "boolean",
+}
+Row = dict[str, Any]
+
+
+def audit_state(events: ir.Table, *, collector: bool = False) -> ir.Table:
+    """When was audit off, without its daemon, given other rules or other limits, and who did it?
+
+    One row for each change, in order of time: host, boot, since, until (null while it lasts, and for what has no end),
+    seconds, what, details, changes (records), who, exe, success (false: the change was refused).
+
+    `what` is `switched off` (until the next event of the kernel: while audit is off there is none), `locked` (until the
+    boot ends nothing can be changed), `daemon stopped` (until it starts again), `daemon died` (it started again
+    without having ended; the log does not tell since when it was gone), `rules removed` and `rules added` (by one
+    process, `details` are their keys), `set` (another setting that differs from the old one, as
+    `audit_backlog_limit=100 old=8192`) and `daemon configured`. Success is what the record of the change says: the
+    system call that carries a refused change to the kernel succeeds all the same.
+    """
+    rows = _read(events, collector)
+    found = [*_daemon(rows), *_rules(rows), *_settings(rows)]
+    found.sort(key=lambda row: (row["since"], row["host"], row["what"]))
+    return ibis.memtable([{name: row.get(name) for name in SCHEMA} for row in found], schema=SCHEMA)
+
+
+def _read(events: ir.Table, collector: bool) -> list[Row]:
+    """The events that change audit, with the time of the kernel's next event: a sign that it records."""
+    seen = view(events, collector=True)
+    seen = seen.mutate(daemon=seen.type.startswith("DAEMON_"))
+    by_serial = ibis.window(group_by=["host", "boot", "daemon"], order_by=["serial", "time_ms"])
+    placed = seen.mutate(again=seen.time.lead().over(by_serial))
+    changing = placed.filter(placed.type.startswith("DAEMON_") | has_type(placed, "CONFIG_CHANGE"))
+    if not collector:
+        changing = changing.filter(~changing.by_collector.fill_null(False))
+    form = changing.records[changing.types.index("CONFIG_CHANGE")]["form"]
+    refused = has_type(changing, "CONFIG_CHANGE") & form.re_search(REFUSED).fill_null(False)
+    chosen = changing.select(
+        "host", "boot", "time", "time_ms", "serial", "type", "op", "pid", "who", "exe", "again",
+        keys=changing["keys"].join(" "),
+        details=fields_of(changing),
+        success=ibis.ifelse(refused, False, changing.success),
+    )  # fmt: skip
+    return chosen.order_by("time_ms", "host", "serial").limit(MOST).to_pyarrow().to_pylist()
+
+
+def _daemon(rows: Iterable[Row]) -> Iterator[Row]:
+    """Times without a daemon, from its end to its next start, and starts without an end before."""
+    ended: dict[str, Row] = {}
+    started: dict[str, Row] = {}
+    for row in rows:
+        host = row["host"]
+        if row["type"] in ("DAEMON_END", "DAEMON_ABORT", "DAEMON_ERR"):
+            ended[host] = row
+            started.pop(host, None)
+        elif row["type"] == "DAEMON_START":
+            if host in ended:
+                yield _span(ended.pop(host), "daemon stopped", until=row["time"])
+            elif host in started:
+                yield _span(row, "daemon died") | {"details": None, "who": None}
+            started[host] = row
+        elif row["type"] == "DAEMON_CONFIG":
+            yield _span(row, "daemon configured")
+    for row in ended.values():
+        yield _span(row, "daemon stopped")
+
+
+def _rules(rows: Iterable[Row]) -> Iterator[Row]:
+    """Rules removed and added: those of one process (of a second where it is unknown), with one outcome, in one row."""
+    names = {"remove_rule": "rules removed", "add_rule": "rules added"}
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        if row["op"] in names:
+            process = row["time_ms"] // 1000 if row["pid"] is None else row["pid"]
+            same = (row["host"], row["boot"], process, row["op"], row["success"])
+            groups.setdefault(same, []).append(row)
+    for same, group in groups.items():
+        keys = " ".join(dict.fromkeys(row["keys"] for row in group if row["keys"]))
+        yield _span(group[0], names[same[3]]) | {"details": keys or None, "changes": len(group)}
+
+
+def _settings(rows: Iterable[Row]) -> Iterator[Row]:
+    """Other settings that differ from what they were; what was refused may not."""
+    for row in rows:
+        said = dict(word.split("=", 1) for word in (row["details"] or "").split(" ") if "=" in word)
+        name = next((name for name in said if name.startswith("audit_")), None)
+        if row["op"] != "set" or name is None or (said[name] == said.get("old") and row["success"] is not False):
+            continue
+        row = row | {"details": f"{name}={said[name]} old={said.get('old', '?')}"}
+        to = said[name] if name == SWITCH and row["success"] is not False else None
+        what = {"0": "switched off", "2": "locked"}.get(to, "set")
+        yield _span(row, what, until=row["again"] if what == "switched off" else None)
+
+
+def _span(row: Row, what: str, *, until: datetime | None = None) -> Row:
+    """A row of the table; without an end it has no length."""
+    seconds = None if until is None else (until - row["time"]).total_seconds()
+    return row | {"what": what, "since": row["time"], "until": until, "seconds": seconds, "changes": 1}
