@@ -15,7 +15,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from audit_nb import archive, disk, fetches, lineage
+from audit_nb import archive, disk, fetches, files, lineage
 from audit_nb.archive import Archive
 from audit_nb.compressed import Unreadable
 from audit_nb.errors import AuditNbError, UsageError
@@ -29,6 +29,8 @@ __all__ = ["FetchResult", "fetch", "import_paths"]
 
 PARALLEL = 8  # hosts at once; each takes about 30 MB of memory
 MIN_FREE = 64 << 20  # bytes that are left free on our disk
+RESERVE = ".reserve"
+RESERVE_BYTES = 256 << 10
 LOOKED_INTO = 1 << 20  # first bytes of a folder's file in which an audit record must stand for it to be taken
 RECORD = re.compile(rb"audit\(\d+\.\d+:\d+\)|_AUDIT_ID")
 
@@ -58,7 +60,7 @@ def fetch(
         finally:  # after Ctrl-C the connections are closed under those that are still at work
             stop.set()
             for visit in visits:
-                visit.hang_up()
+                visit.abort.fire()
             pool.shutdown(cancel_futures=True)
             for future, visit in running.items():
                 if future.done() and not future.cancelled() and visit.host.name not in results:
@@ -98,29 +100,36 @@ def _visit(visit: Visit, inventory: Inventory) -> FetchResult:
 def _enter(visit: Visit, inventory: Inventory) -> None:
     if visit.stop.is_set():
         raise Stopped.of(visit.host)
-    with connect(visit.host, inventory) as connection:
-        visit.connection = connection
+    with connect(visit.host, inventory, visit.abort) as connection:
         try:
             visit.take_all(connection)
         finally:
             visit.wire_bytes += connection.wire.received + connection.wire.sent
 
 
-def _record(data_dir: Path, result: FetchResult, tell: Tell) -> None:
-    fetches.record(data_dir, result)
+def _record(data_dir: Path, result: FetchResult, tell: Tell, *, stage: str = "fetch") -> None:
+    """Write the row of a visit; on a full disk in the room that was kept free for it."""
+    try:
+        fetches.record(data_dir, result)
+    except OSError:
+        (data_dir / RESERVE).unlink(missing_ok=True)
+        fetches.record(data_dir, result)
     text = f"{result.new_bytes:,} new bytes" if result.new_bytes else "nothing new"
     if result.reason:
         text = f"{text}; {result.reason}" if result.outcome == "partial" else result.reason
-    tell(Step("fetch", result.host, result.new_bytes, None, text=text, failed=result.outcome == "failed"))
+    tell(Step(stage, result.host, result.new_bytes, None, text=text, failed=result.outcome == "failed"))
 
 
 def _require_space(data_dir: Path) -> None:
+    """Raise AuditNbError where the disk is too full to begin; keep some room for saying that it became full."""
     free = shutil.disk_usage(data_dir).free
     if free < MIN_FREE:
         raise AuditNbError(
             f"{data_dir}: only {free >> 20:,} MiB are free on this disk; nothing was begun. Free some space, or see "
             "`audit-nb prune`"
         )
+    if not (data_dir / RESERVE).exists():
+        files.write_private(data_dir / RESERVE, bytes(RESERVE_BYTES))
 
 
 def _disk_trouble(place: Path, fault: OSError) -> str:
@@ -156,9 +165,7 @@ def import_paths(paths: Iterable[Path | str], host: str, data_dir: Path | str, t
             result = visit.result()
         except OSError as fault:
             result = visit.result(AuditNbError(f"{host}: {_disk_trouble(data_dir, fault)}"))
-        fetches.record(data_dir, result)
-    text = f"{result.new_bytes:,} new bytes" if result.new_bytes else "nothing new"
-    tell(Step("import", host, result.new_bytes, text=f"{text}; {result.reason}" if result.reason else text))
+        _record(data_dir, result, tell, stage="import")
     return result
 
 

@@ -22,7 +22,7 @@ from audit_nb.compressed import Unreadable, compression
 from audit_nb.errors import AuditNbError
 from audit_nb.fetches import TROUBLE, FetchResult
 from audit_nb.inventory import Host
-from audit_nb.ssh import Connection, PackedRemote, PackingFailed, RemoteFile, Sftp, SshError, possible
+from audit_nb.ssh import Abort, Connection, PackedRemote, PackingFailed, RemoteFile, Sftp, SshError, possible
 
 ROUNDS = 5  # how often the files are looked at when some were replaced while they were read
 FINISHED_AFTER_S = 3600  # a rotated file that was not written to for so long will not be
@@ -53,7 +53,7 @@ class Visit:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     gaps: list[dict[str, str]] = field(default_factory=list)
     session: dict[str, Any] | None = None
-    connection: Connection | None = None
+    abort: Abort = field(default_factory=Abort)
     new_bytes: int = 0
     new_segments: int = 0
     wire_bytes: int = 0
@@ -76,11 +76,6 @@ class Visit:
                     break
             if self.host.facts:
                 facts.refresh(self.archive, self.host, connection, sftp)
-
-    def hang_up(self) -> None:
-        """Close the connection under whoever works with it."""
-        if self.connection is not None:
-            self.connection.close()
 
     def result(self, fault: BaseException | None = None) -> FetchResult:
         """The row of this visit."""

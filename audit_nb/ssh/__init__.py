@@ -10,12 +10,13 @@ import logging
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 from audit_nb.ssh import hostkeys  # noqa: E402
-from audit_nb.ssh.connection import Connection, Ran, bastion, connect, server_key  # noqa: E402
+from audit_nb.ssh.connection import Abort, Connection, Ran, bastion, connect, server_key  # noqa: E402
 from audit_nb.ssh.packed import PackedRemote, PackingFailed, possible  # noqa: E402
 from audit_nb.ssh.route import SshError  # noqa: E402
 from audit_nb.ssh.sftp import Entry, RemoteFile, Sftp  # noqa: E402
 
 __all__ = [
+    "Abort",
     "Connection",
     "Entry",
     "PackedRemote",

@@ -69,11 +69,28 @@ class Connection:
             channel.settimeout(self.host.timeout_s)
             return channel
 
+    def start(self, channel: paramiko.Channel, command: str | None) -> None:
+        """Start a command (None: the SFTP subsystem) on a session; paramiko's own wait for the answer has no limit."""
+        late = threading.Event()
+        timer = threading.Timer(self.host.timeout_s, lambda: (late.set(), channel.close()))
+        timer.start()
+        try:
+            if command is None:
+                channel.invoke_subsystem("sftp")
+            else:
+                channel.exec_command(command)
+        except paramiko.SSHException:
+            if late.is_set():
+                raise TimeoutError from None
+            raise
+        finally:
+            timer.cancel()
+
     def run(self, command: str, *, limit: int = OUTPUT_LIMIT) -> Ran:
         """Run one command of ours; at most `limit` bytes of its output and the host's time limit altogether."""
         deadline = time.monotonic() + self.host.timeout_s
         with self.channel() as channel, self.failures(f"run {command.split()[0]}"):
-            channel.exec_command(command)
+            self.start(channel, command)
             channel.shutdown_write()
             out = _drain(channel.recv, limit, deadline)
             err = _drain(channel.recv_stderr, 65536, deadline)
@@ -86,50 +103,80 @@ class Connection:
         """Turn what paramiko raises while `doing` something into an SshError."""
         try:
             yield
-        except TimeoutError as fault:
-            raise SshError(
-                f"{self.host.name}: no answer from {self.route.place} for {self.host.timeout_s:g} s while we wanted to "
-                f"{doing}; the next run goes on from what has been fetched",
-                step="read",
-                may_pass=True,
-            ) from fault
         except (paramiko.SSHException, EOFError, OSError) as fault:
-            if isinstance(fault, OSError) and not isinstance(fault, ConnectionError) and self.transport.is_active():
+            late = isinstance(fault, TimeoutError) or str(fault).lower().startswith("timeout")
+            if isinstance(fault, OSError) and not late and self.transport.is_active():
                 raise  # an answer of the host: no such file, permission denied …
+            what = f"no answer from {self.route.place} for {self.host.timeout_s:g} s"
+            if not late:
+                what = f"the connection to {self.route.place} broke ({words_of(fault)})"
             raise SshError(
-                f"{self.host.name}: the connection to {self.route.place} broke while we wanted to {doing} "
-                f"({words_of(fault)}); the next run goes on from what has been fetched",
+                f"{self.host.name}: {what} while we wanted to {doing}; the next run goes on from what has been fetched",
                 step="read",
                 may_pass=True,
             ) from fault
 
 
-def connect(host: Host, inventory: Inventory | None = None) -> Connection:
+class Abort:
+    """Ends what is under way: whatever it watches is closed when it is fired, in the middle of a connect if need be."""
+
+    def __init__(self) -> None:
+        self._watched: list[Any] = []
+        self._fired = False
+        self._lock = threading.Lock()
+
+    def watch(self, thing: Any) -> None:  # noqa: ANN401 - anything that can be closed
+        """Close `thing` when fired; at once where that has happened."""
+        with self._lock:
+            if not self._fired:
+                self._watched.append(thing)
+                return
+        _close(thing)
+
+    def fire(self) -> None:
+        """Close everything, now and later."""
+        with self._lock:
+            self._fired, watched = True, self._watched
+        for thing in reversed(watched):
+            _close(thing)
+
+
+def _close(thing: Any) -> None:  # noqa: ANN401
+    if isinstance(thing, socket.socket):  # closing alone would not wake who waits for the connection
+        with contextlib.suppress(OSError):
+            thing.shutdown(socket.SHUT_RDWR)
+    thing.close()
+
+
+def connect(host: Host, inventory: Inventory | None = None, abort: Abort | None = None) -> Connection:
     """Connect to `host`, through its bastions, check its key and log in; raises SshError.
 
-    The bastions are looked up in `inventory` by name first.
+    The bastions are looked up in `inventory` by name first. Firing `abort` ends the attempt and the connection.
     """
-    return _connect(host, inventory, below=None, depth=0)
+    return _connect(host, inventory, abort or Abort(), below=None, depth=0)
 
 
-def _connect(host: Host, inventory: Inventory | None, *, below: Connection | None, depth: int) -> Connection:
+def _connect(
+    host: Host, inventory: Inventory | None, abort: Abort, *, below: Connection | None, depth: int
+) -> Connection:
     route = resolve(host)
     try:
         if below is None and route.jump:
-            below = _through(host, route, inventory, depth)
-        return _enter(host, route, below)
+            below = _through(host, route, inventory, abort, depth)
+        return _enter(host, route, below, abort)
     except BaseException:
         if below is not None:
             below.close()
         raise
 
 
-def _enter(host: Host, route: Route, below: Connection | None) -> Connection:
+def _enter(host: Host, route: Route, below: Connection | None, abort: Abort) -> Connection:
     refused: list[str] = []
     while True:
-        wire = _Wire(_socket(host, route, below))
+        wire = _Wire(_socket(host, route, below, abort))
         local = _local_address(wire)
         transport = _Transport(wire)
+        abort.watch(transport)
         try:
             known = order_host_keys(transport, host, route, refused)
             _handshake(transport, host, route, refused)
@@ -149,9 +196,9 @@ def _enter(host: Host, route: Route, below: Connection | None) -> Connection:
 def server_key(host: Host, inventory: Inventory | None = None) -> tuple[Route, str, bytes]:
     """The key that `host` shows now, unverified: where it was asked, the key's kind and its bytes. For `trust`."""
     route = resolve(host)
-    below = _through(host, route, inventory, 0) if route.jump else None
+    below = _through(host, route, inventory, Abort(), 0) if route.jump else None
     try:
-        transport = _Transport(_Wire(_socket(host, route, below)))
+        transport = _Transport(_Wire(_socket(host, route, below, Abort())))
         try:
             _handshake(transport, host, route, [])
             key = transport.get_remote_server_key()
@@ -163,14 +210,14 @@ def server_key(host: Host, inventory: Inventory | None = None) -> tuple[Route, s
             below.close()
 
 
-def _through(host: Host, route: Route, inventory: Inventory | None, depth: int) -> Connection:
+def _through(host: Host, route: Route, inventory: Inventory | None, abort: Abort, depth: int) -> Connection:
     """The connection to the last bastion before `host`."""
     if depth >= MAX_JUMPS:
         raise SshError(f"{host.name}: more than {MAX_JUMPS} bastions, one behind another", step="reach")
     below: Connection | None = None
     for hop in (route.jump or "").split(","):
         try:
-            below = _connect(bastion(host, hop, inventory), inventory, below=below, depth=depth + 1)
+            below = _connect(bastion(host, hop, inventory), inventory, abort, below=below, depth=depth + 1)
         except SshError as fault:
             raise SshError(
                 f"{host.name}: its bastion failed: {fault}", step=fault.step, may_pass=fault.may_pass
@@ -210,7 +257,7 @@ def bastion(host: Host, hop: str, inventory: Inventory | None) -> Host:
     )
 
 
-def _socket(host: Host, route: Route, below: Connection | None) -> Any:  # noqa: ANN401 - anything like a socket
+def _socket(host: Host, route: Route, below: Connection | None, abort: Abort) -> Any:  # noqa: ANN401 - anything like a socket
     if below is not None:
         with below.failures(f"reach {route.place} from there"):
             try:
@@ -230,12 +277,12 @@ def _socket(host: Host, route: Route, below: Connection | None) -> Any:  # noqa:
         for token, word in words.items():
             command = command.replace(token, word)
         return paramiko.ProxyCommand(command)
-    return _dial(host, route)
+    return _dial(host, route, abort)
 
 
-def _dial(host: Host, route: Route) -> socket.socket:
+def _dial(host: Host, route: Route, abort: Abort) -> socket.socket:
     try:
-        return socket.create_connection((route.address, route.port), timeout=host.timeout_s)
+        return _first_that_answers(route, host.timeout_s, abort)
     except socket.gaierror as fault:
         sentence = f"the name {route.address} is not known ({fault.strerror}); check the address in the inventory"
     except ConnectionRefusedError:
@@ -247,6 +294,27 @@ def _dial(host: Host, route: Route) -> socket.socket:
     except (OSError, UnicodeError) as fault:
         sentence = f"{route.place} cannot be reached ({words_of(fault)}); check address and network"
     raise SshError(f"{host.name}: {sentence}", step="reach", may_pass=True)
+
+
+def _first_that_answers(route: Route, timeout_s: float, abort: Abort) -> socket.socket:
+    """As socket.create_connection, with a socket that can be taken away meanwhile."""
+    last: OSError = OSError("the name has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(route.address, route.port, type=socket.SOCK_STREAM):
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as fault:  # an address family that this machine lacks
+            last = fault
+            continue
+        sock.settimeout(timeout_s)
+        abort.watch(sock)
+        try:
+            sock.connect(address)
+        except OSError as fault:
+            last = fault
+            sock.close()
+        else:
+            return sock
+    raise last
 
 
 def _handshake(transport: paramiko.Transport, host: Host, route: Route, refused: list[str]) -> None:
@@ -299,7 +367,7 @@ class _Transport(paramiko.ServiceRequestingTransport):
         deadline = time.monotonic() + self.auth_timeout
         while not self._userauth.wait(0.1):
             if not self.is_active() or time.monotonic() > deadline:
-                raise paramiko.SSHException("no answer to the request to log in")
+                raise paramiko.SSHException("timeout: no answer to the request to log in")
         self.auth_handler = self.get_auth_handler()
 
 

@@ -65,7 +65,8 @@ class PackedRemote:
         count = 0
         with self._connection.failures(f"read {self.path}"), self._connection.channel() as channel:
             try:
-                channel.exec_command(command(self.path, start, end, sudo=self._connection.host.sudo))
+                sudo = self._connection.host.sudo
+                self._connection.start(channel, command(self.path, start, end, sudo=sudo))
             except paramiko.SSHException as fault:
                 if self._connection.transport.is_active():
                     raise PackingFailed(f"{self._name}: the login may run no command ({fault})") from fault

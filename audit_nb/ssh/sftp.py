@@ -47,16 +47,12 @@ class Sftp:
         self.via = "sftp through sudo" if connection.host.sudo else "sftp"
         channel = connection.channel()
         try:
-            with connection.failures("open an SFTP session"):
-                if connection.host.sudo:
-                    channel.exec_command(sudo_command(connection.host.sftp_server))
-                else:
-                    channel.invoke_subsystem("sftp")
-        except SshError as fault:
-            raise _no_session(connection, channel, fault) from fault
-        try:
+            connection.start(channel, sudo_command(connection.host.sftp_server) if connection.host.sudo else None)
             self._client = paramiko.SFTPClient(channel)
         except (paramiko.SSHException, SFTPError, EOFError, OSError) as fault:
+            if isinstance(fault, TimeoutError) or not connection.transport.is_active():
+                with connection.failures("open an SFTP session"):
+                    raise
             raise _no_session(connection, channel, fault) from fault
 
     def __enter__(self) -> "Sftp":
