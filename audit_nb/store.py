@@ -266,12 +266,12 @@ def _opened(paths: list[str], schema: pa.Schema) -> ir.Table:
 
 @cache
 def _ibis_on(spark: Any) -> Any:  # noqa: ANN401 - ibis' backend
-    """One connection for a session. Without ANSI mode an element that a list does not have is null, as DuckDB has it."""
+    """One connection for a session. Without ANSI mode an element that a list lacks is null, as DuckDB has it."""
     return ibis.pyspark.connect(spark, **{"spark.sql.ansi.enabled": "false"})
 
 
 def _opened_on(spark: Any, paths: list[str], schema: pa.Schema) -> ir.Table:  # noqa: ANN401 - a SparkSession
-    """These files as one table on Spark, which would read a path as a pattern; Ibis' `read_parquet` takes only one there."""
+    """These files as one table on Spark, which takes a path for a pattern; Ibis' `read_parquet` takes only one there."""
     if not paths:
         return ibis.memtable(schema.empty_table())
     view = ibis.util.gen_name("audit_nb_events")
