@@ -3,18 +3,19 @@
 import ibis
 import ibis.expr.types as ir
 
-from audit_nb.tables._words import each, origin, view
+from audit_nb.tables._words import each, moment, origin, view
 
 KINDS = ("executable", "origin", "account", "key", "destination")
 
 
 def values(events: ir.Table, *, collector: bool = False) -> ir.Table:
-    """One row for each value of an event: host, time, who, kind (one of KINDS), value.
+    """One row for each value of an event: host, time, moment (for order), who, kind (one of KINDS), value.
 
     A destination is an address and port that a program connected or sent to; an account one that somebody came in
     with.
     """
     seen = view(events, collector=collector)
+    seen = seen.mutate(moment=moment(seen))
     came = seen.types.contains("USER_START") | seen.types.contains("USER_LOGIN")
     succeeded = seen.success.fill_null(False)
     reached = seen.socket["address"] + " port " + seen.socket["port"].cast("string")
@@ -30,4 +31,4 @@ def values(events: ir.Table, *, collector: bool = False) -> ir.Table:
 
 
 def _of(rows: ir.Table, kind: str) -> ir.Table:
-    return rows.select("host", "time", "who", kind=ibis.literal(kind), value=rows.value)
+    return rows.select("host", "time", "moment", "who", kind=ibis.literal(kind), value=rows.value)

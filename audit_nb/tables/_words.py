@@ -131,6 +131,11 @@ def has_type(events: ir.Table, *names: str) -> ir.BooleanValue:
     return found
 
 
+def moment(events: ir.Table) -> ir.IntegerValue:
+    """A number that orders the events of one boot by time and, within a millisecond, by serial."""
+    return events.time_ms * 2**22 + events.serial % 2**22
+
+
 def program(exe: ir.StringValue) -> ir.StringValue:
     """The last part of an executable's path: `sshd` of `/usr/sbin/sshd`."""
     return exe.re_replace("^.*/", "")

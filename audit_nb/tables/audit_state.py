@@ -32,11 +32,11 @@ Row = dict[str, Any]
 def audit_state(events: ir.Table, *, collector: bool = False) -> ir.Table:
     """When was audit off, without its daemon, given other rules or other limits, and who did it?
 
-    One row for each change, in order of time: host, boot, since, until (null while it lasts, and for what has no end),
-    seconds, what, details, changes (records), who, exe, success (false: the change was refused).
+    One row for each change, in order of time: host, boot, since, until (null while it lasts, and for what has no
+    end), seconds, what, details, changes (records), who, exe, success (false: the change was refused).
 
-    `what` is `switched off` (until the next event of the kernel: while audit is off there is none), `locked` (until the
-    boot ends nothing can be changed), `daemon stopped` (until it starts again), `daemon died` (it started again
+    `what` is `switched off` (until the next event of the kernel: while audit is off there is none), `locked` (until
+    the boot ends nothing can be changed), `daemon stopped` (until it starts again), `daemon died` (it started again
     without having ended; the log does not tell since when it was gone), `rules removed` and `rules added` (by one
     process, `details` are their keys), `set` (another setting that differs from the old one, as
     `audit_backlog_limit=100 old=8192`) and `daemon configured`. Success is what the record of the change says: the

@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from audit_nb.tables._values import values
-from audit_nb.tables._words import view
+from audit_nb.tables._words import moment, view
 
 
 def compared(events: ir.Table, *, since: datetime, until: datetime, collector: bool = False) -> ir.Table:
@@ -18,7 +18,8 @@ def compared(events: ir.Table, *, since: datetime, until: datetime, collector: b
     """
     earlier = since - (until - since)
     seen = view(events, collector=collector)
-    types = seen.select("host", "time", "who", kind=ibis.literal("type"), value=seen.type)
+    seen = seen.mutate(moment=moment(seen))
+    types = seen.select("host", "time", "moment", "who", kind=ibis.literal("type"), value=seen.type)
     both = ibis.union(values(events, collector=collector), types).filter(
         lambda row: (row.time >= earlier) & (row.time < until)
     )

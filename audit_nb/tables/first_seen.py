@@ -22,7 +22,7 @@ def first_seen(events: ir.Table, *, since: datetime, by_host: bool = False, coll
         last=seen.time.max(),
         events=seen.count(),
         hosts=seen.host.nunique(),
-        who=seen.who.argmin(seen.time),
+        who=seen.who.argmin(seen.moment),
     )
     new = sums.filter(sums["first"] >= since)
     columns = [*by, "first", "last", "events", *([] if by_host else ["hosts"]), "who"]

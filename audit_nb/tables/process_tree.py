@@ -8,7 +8,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from audit_nb.tables._words import as_whom, view
+from audit_nb.tables._words import as_whom, moment, view
 
 #: No more processes than these are put into a tree: a reader has no use for more, and Python no time.
 MOST = 20_000
@@ -62,7 +62,7 @@ def process_tree(
     active first.
     """
     seen = view(events, collector=collector)
-    seen = seen.filter(seen.pid.notnull()).mutate(as_whom=as_whom(seen))
+    seen = seen.filter(seen.pid.notnull()).mutate(as_whom=as_whom(seen), moment=moment(seen))
     before = seen if until is None else seen.filter(seen.time < until)
     inside = before if since is None else before.filter(before.time >= since)
     for name, value in (("host", host), ("boot", boot), ("ses", ses), ("who", who)):
@@ -78,16 +78,17 @@ def process_tree(
 def _read(chosen: ir.Table) -> dict[Process, dict[str, Any]]:
     """The processes of some events, with what is known of each."""
     sums = chosen.group_by("host", "boot", "pid").agg(
-        ppid=chosen.ppid.argmin(chosen.time),
-        who=chosen.who.argmax(chosen.time),
-        as_whom=chosen.as_whom.argmax(chosen.time),
-        exe=chosen.exe.argmax(chosen.time),
-        command=chosen.command.argmax(chosen.time),
+        ppid=chosen.ppid.argmin(chosen.moment),
+        who=chosen.who.argmax(chosen.moment),
+        as_whom=chosen.as_whom.argmax(chosen.moment),
+        exe=chosen.exe.argmax(chosen.moment),
+        command=chosen.command.argmax(chosen.moment),
         first=chosen.time.min(),
+        began=chosen.moment.min(),
         last=chosen.time.max(),
         events=chosen.count(),
     )
-    rows = sums.order_by("first", "host", "pid").limit(MOST).to_pyarrow().to_pylist()
+    rows = sums.order_by("began", "host", "pid").limit(MOST).to_pyarrow().to_pylist()
     return {Process(row["host"], row["boot"], row["pid"]): row for row in rows}
 
 
@@ -135,7 +136,7 @@ def _family(found: dict[Process, dict[str, Any]], pid: int) -> dict[Process, dic
 def _lines(found: dict[Process, dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The rows of the tree, each parent before its children, those by time."""
     children: dict[Process | None, list[Process]] = {}
-    for process, row in sorted(found.items(), key=lambda item: (item[1]["first"], item[0].host, item[0].pid)):
+    for process, row in sorted(found.items(), key=lambda item: (item[1]["began"], item[0].host, item[0].pid)):
         parent = _parent(process, row) if row["ppid"] is not None else None
         known = parent in found and parent != process
         children.setdefault(parent if known else None, []).append(process)

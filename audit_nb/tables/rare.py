@@ -16,7 +16,7 @@ def rare(events: ir.Table, *, at_most: int = 3, collector: bool = False) -> ir.T
         events=seen.count(),
         hosts=seen.host.nunique(),
         host=seen.host.min(),
-        who=seen.who.argmax(seen.time),
+        who=seen.who.argmax(seen.moment),
         first=seen.time.min(),
         last=seen.time.max(),
     )
