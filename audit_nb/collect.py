@@ -15,7 +15,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from audit_nb import archive, disk, fetches, files, lineage
+from audit_nb import archive, disk, fetches, files, lineage, overlap
 from audit_nb.archive import Archive
 from audit_nb.compressed import Unreadable
 from audit_nb.errors import AuditNbError, UsageError
@@ -179,9 +179,8 @@ def _import_all(visit: Visit, named: list[Path], tell: Tell) -> None:
     done = 0
     for _, path, size in looked:
         with closing(disk.open_log(path)) as file:
-            visit.take(
-                file, lineage.recognise(visit.archive, visit.host.name, file), lineage.Origin("import"), finished=True
-            )
+            for part, place in overlap.parts(visit.archive, visit.host.name, file):
+                visit.take(part, place, lineage.Origin("import"), finished=True)
         done += size
         tell(Step("import", visit.host.name, done, total))
 

@@ -1,6 +1,7 @@
 """What is new on each host comes into the archive, whole and once, whatever happens to the files meanwhile."""
 
 import gzip
+import itertools
 import json
 import lzma
 import os
@@ -980,6 +981,63 @@ def test_what_is_imported_again_is_recognised(bring, held, tmp_path):
     assert bring(tmp_path / "shorter").new_bytes == 0
     assert bring(tmp_path / "longer", tmp_path / "packed").new_bytes == len(lines(500, 200))
     assert held() == [lines(0, 700)]
+
+
+@pytest.mark.parametrize("order", range(24))
+def test_pieces_of_a_log_in_any_order_are_held_once(bring, tmp_path, order):
+    """A head, a tail, a middle and the whole, overlapping as they like: each line is held once, and all are."""
+    pieces = {"head": (0, 300), "tail": (250, 250), "middle": (100, 300), "whole": (0, 500)}
+    names = list(itertools.permutations(pieces))[order]
+    for name in names:
+        (tmp_path / name).write_bytes(lines(*pieces[name]))
+        bring(tmp_path / name)
+        if name == "whole":
+            break
+    assert stored_lines(tmp_path) == Counter(lines(0, 500).split(b"\n")[:-1])
+
+
+def test_logs_that_were_put_together_are_recognised(bring, tmp_path):
+    """`cat audit.log.2 audit.log.1 audit.log` holds what is held, and what is new between and behind."""
+    for number in (0, 2):
+        (tmp_path / f"part{number}").write_bytes(lines(number * 200, 200))
+    bring(tmp_path / "part0", tmp_path / "part2")
+    (tmp_path / "all").write_bytes(lines(0, 700))
+    assert bring(tmp_path / "all").new_bytes == len(lines(200, 200)) + len(lines(600, 100))
+    assert stored_lines(tmp_path) == Counter(lines(0, 700).split(b"\n")[:-1])
+    (tmp_path / "part1").write_bytes(lines(200, 200))
+    assert bring(tmp_path / "all", tmp_path / "part1").new_bytes == 0
+
+
+def test_logs_are_recognised_within_one_that_was_put_together_before(bring, tmp_path):
+    """The other way round: the whole first, then its pieces."""
+    (tmp_path / "all").write_bytes(lines(0, 600))
+    bring(tmp_path / "all")
+    for number in range(3):
+        (tmp_path / f"part{number}").write_bytes(lines(number * 200, 200))
+        assert bring(tmp_path / f"part{number}").new_bytes == 0
+    (tmp_path / "part2").write_bytes(lines(400, 250))
+    assert bring(tmp_path / "part2").new_bytes == len(lines(600, 50))
+
+
+def test_many_logs_in_one_are_recognised(bring, tmp_path):
+    """More first lines than are looked for one by one."""
+    (tmp_path / "disk").mkdir()
+    for number in range(60):
+        (tmp_path / "disk" / str(number)).write_bytes(lines(number * 40, 20))
+    bring(tmp_path / "disk")
+    (tmp_path / "all").write_bytes(lines(0, 2400))
+    assert bring(tmp_path / "all").new_bytes == len(lines(0, 2400)) - sum(len(lines(n * 40, 20)) for n in range(60))
+    assert stored_lines(tmp_path) == Counter(lines(0, 2400).split(b"\n")[:-1])
+
+
+def test_a_selection_of_lines_is_a_log_of_its_own(bring, tmp_path):
+    """What `grep` left of a log has lines in common with it and is no piece of it: nothing of it is left out."""
+    (tmp_path / "all").write_bytes(lines(0, 600))
+    bring(tmp_path / "all")
+    chosen = b"".join(line + b"\n" for line in lines(100, 400).split(b"\n")[:-1:7])
+    (tmp_path / "grep").write_bytes(chosen)
+    assert bring(tmp_path / "grep").new_bytes == len(chosen)
+    assert bring(tmp_path / "grep").new_bytes == 0
 
 
 def test_a_log_that_was_fetched_is_recognised_on_a_disk(bring, sshd, fetch, held, tmp_path):
