@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from zoneinfo import ZoneInfo
 
 from audit_nb import words
 
@@ -70,13 +71,17 @@ class Chart(Protocol):
         """What it was drawn from."""
 
 
-def resolution(first: datetime | None, last: datetime | None) -> str:
+def resolution(first: datetime | None, last: datetime | None, timezone: str = "UTC") -> str:
     """How finely to count a span of time, in the words of `tables.volume`; a timeline joins what is too fine.
 
-    Days are not asked for: a day begins at another hour in another time zone, and hours can be joined to any.
+    Days are not asked for: a day begins at another hour in another time zone, and hours can be joined to any. Where
+    the clock of the time zone differs from UTC by half an hour, neither can hours, and minutes are asked for.
     """
     if first is None or last is None or first != first or last != last:  # NaT differs from itself
         return "h"
+    offsets = [_aware(moment).astimezone(ZoneInfo(timezone)).utcoffset() or timedelta() for moment in (first, last)]
+    if any(offset % STEPS["1 hour"] for offset in offsets):
+        return "m"
     return "m" if last - first <= MOST_BUCKETS * STEPS["15 minutes"] else "h"
 
 
@@ -182,7 +187,7 @@ class Timeline:
         base = np.zeros(len(counts))
         for position, (name, column) in enumerate(counts.items()):
             top = base + column.to_numpy(dtype=float)
-            axes.stairs(top, edges, baseline=base, fill=True, color=_colour(name, position), label=_name(name, look))
+            axes.stairs(top, edges, baseline=base, fill=True, color=_colour(name, position), label=_label(name, look))
             base = top
         is_cut = self.until is not None and self.until == self.until and _naive(self.until) < end
         if is_cut:
@@ -194,40 +199,49 @@ class Timeline:
 
 def _step(times: "pd.Series") -> str:
     """The first step that makes few enough buckets and is no finer than the data."""
-    nanoseconds = times.astype("datetime64[ns]").astype("int64")
-    finest = next(
-        (step for step in reversed(STEPS.values()) if (nanoseconds % int(step.total_seconds() * 10**9) == 0).all()),
-        STEPS["1 minute"],
-    )
-    span = times.max() - times.min()
+    finest, span = _finest(times), times.max() - times.min()
     return next((name for name, step in STEPS.items() if step >= finest and span / step < MOST_BUCKETS), "1 day")
 
 
+def _finest(times: "pd.Series") -> timedelta:
+    """How finely the times were counted."""
+    nanoseconds = times.astype("datetime64[ns]").astype("int64")
+    return next(
+        (step for step in reversed(STEPS.values()) if (nanoseconds % int(step.total_seconds() * 10**9) == 0).all()),
+        STEPS["1 minute"],
+    )
+
+
 def _floored(times: "pd.Series", step: str, timezone: str) -> "pd.Series":
-    """The beginning of each time's bucket, in UTC; a day begins at midnight of the time zone."""
-    if step == "1 day":
-        days = times.dt.tz_localize("UTC").dt.tz_convert(timezone).dt.tz_localize(None).dt.floor("D")
-        return (
-            days.dt.tz_localize(timezone, ambiguous=True, nonexistent="shift_forward")
-            .dt.tz_convert("UTC")
-            .dt.tz_localize(None)
-        )
-    return times.dt.floor(STEPS[step])
+    """The beginning of each time's bucket, in UTC: hours and days are those of the time zone's clock.
+
+    Counts by the hour of UTC stay whole where the clock is half an hour off: they cannot be cut in two.
+    """
+    local = times.dt.tz_localize("UTC").dt.tz_convert(timezone).dt.tz_localize(None)
+    if STEPS[step] > STEPS["1 hour"]:
+        begun = local.dt.floor(STEPS[step]).dt.tz_localize(timezone, ambiguous=True, nonexistent="shift_forward")
+        return begun.dt.tz_convert("UTC").dt.tz_localize(None)
+    # An hour that comes twice, when clocks go back, is two buckets: each time keeps its own offset.
+    offset = (local - times).dt.floor(_finest(times))
+    return (times + offset).dt.floor(STEPS[step]) - offset
 
 
 def _every(buckets: "pd.DatetimeIndex", step: str, timezone: str) -> "pd.DatetimeIndex":
     """All buckets from the first to the last: those in which nothing happened too."""
     import pandas as pd
 
-    if step != "1 day":
-        return pd.date_range(buckets.min(), buckets.max(), freq=STEPS[step])
-    first, last = (moment.tz_localize("UTC").tz_convert(timezone) for moment in (buckets.min(), buckets.max()))
-    return pd.date_range(first, last, freq="D").tz_convert("UTC").tz_localize(None).union(buckets)
+    if STEPS[step] <= STEPS["1 hour"]:
+        return pd.date_range(buckets.min(), buckets.max(), freq=STEPS[step]).union(buckets)
+    first, last = (
+        moment.tz_localize("UTC").tz_convert(timezone).tz_localize(None) for moment in (buckets.min(), buckets.max())
+    )
+    # On the clock, not by its ticks: a day of 23 or 25 hours moves none of the days after it.
+    clock = pd.date_range(first.floor(STEPS[step]), last, freq=STEPS[step])
+    every = clock.tz_localize(timezone, ambiguous=True, nonexistent="shift_forward")
+    return every.tz_convert("UTC").tz_localize(None).union(buckets)
 
 
 def _time_axis(axes: "Axes", first: "pd.Timestamp", look: Look, step: str) -> None:
-    from zoneinfo import ZoneInfo
-
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     zone = ZoneInfo(look.timezone)
@@ -269,9 +283,19 @@ def _moment(moment: "pd.Timestamp", step: str, look: Look) -> str:
     return f"{local:%Y-%m-%d}" if step == "1 day" else f"{local:%Y-%m-%d %H:%M}"
 
 
+def _aware(moment: datetime) -> datetime:
+    """Times without a zone are UTC by contract."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
 def _naive(moment: datetime) -> datetime:
     """Times without a zone are UTC by contract."""
     return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _label(name: object, look: Look) -> str:
+    """A name as it is drawn: short enough, and only of letters that we have."""
+    return _shortened(_drawable(_name(name, look)), LABEL_WIDTH[look.width])
 
 
 def _colour(name: object, position: int) -> str:
@@ -316,7 +340,7 @@ class Bars:
         places = range(len(rows))
         colours = [OTHERS if name is _REST else COLOURS[0] for name in rows.index]
         axes.barh(places, rows.to_numpy(dtype=float), height=0.42 if above else 0.68, color=colours)
-        names = [_shortened(_name(name, look), LABEL_WIDTH[look.width]) for name in rows.index]
+        names = [_label(name, look) for name in rows.index]
         for place, count in enumerate(rows):
             axes.annotate(f"{int(count):,}", (count, place), xytext=(4, 0), textcoords="offset points", va="center")
             if above:
@@ -367,6 +391,19 @@ def _name(name: object, look: Look) -> str:
     if name is None or name != name:
         return words.say("charts.unknown", look.language)
     return words.visible(str(name)) or words.say("charts.empty", look.language)
+
+
+def _drawable(text: str) -> str:
+    """`text` with each character that no font here has a glyph for written as its code point: Han, emoji."""
+    return "".join(one if _has_glyph(one) else f"[U+{ord(one):04X}]" for one in text)
+
+
+@cache
+def _has_glyph(character: str) -> bool:
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    fonts = (get_font(findfont(FontProperties(family=family))) for family in _families())
+    return any(font.get_char_index(ord(character)) for font in fonts)
 
 
 def _unit(value: str, count: int, look: Look) -> str:

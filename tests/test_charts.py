@@ -127,13 +127,51 @@ def test_an_empty_frame_makes_an_empty_chart(look: charts.Look) -> None:
 @pytest.mark.parametrize("look", [EN, charts.Look("ko", "UTC", charts.NARROW)], ids=["wide", "narrow"])
 def test_hostile_names_are_drawn_as_text(look: charts.Look) -> None:
     """A label is no formula of mathematics, and what cannot be seen is written out; no glyph is missing for it."""
-    # Emoji no bundled font draws; surrogates no column holds.
-    names = [name for name in NAMES if not re.search("[\U0001f000-\U0001ffff\ud800-\udfff]", name)]
+    names = [name for name in NAMES if not re.search("[\ud800-\udfff]", name)]  # no column holds a surrogate
     frame = pd.DataFrame({"who": pd.Series(names, dtype=object), "events": range(1, len(names) + 1)})
     for start in range(0, len(names), 8):
         texts = drawn(charts.bars(frame[start : start + 8], label="who", value="events"), look)
         assert not any(character in text for text in texts for character in "\x1b\u202e\u200b\n\r\x07")
         assert "$\\frac{1}{2}$ $x^" in texts or "$\\frac{1}{2}$ $x^" not in set(frame.who[start : start + 8])
+
+
+def test_a_letter_that_no_font_has_is_drawn_as_its_code_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A box says nothing; two accounts of two boxes each could not be told apart. Words beside the chart keep the letters."""
+    monkeypatch.setattr(charts, "_families", lambda: ["DejaVu Sans"])
+    charts._has_glyph.cache_clear()
+    frame = pd.DataFrame({"who": ["管理 root", "\U0001f469"], "events": [2, 1]})
+    chart = charts.bars(frame, label="who", value="events")
+    assert {"[U+7BA1][U+7406] root", "[U+1F469]"} <= set(drawn(chart, EN))
+    assert chart.finding(EN).startswith("管理 root: ")
+    assert "管理 root 2" in chart.alt(EN)
+    named = volume(("2026-11-23 04:00", "管", 1), ("2026-11-23 04:01", "web01", 1))
+    assert "[U+7BA1]" in drawn(charts.timeline(named, by="host"), EN)
+    charts._has_glyph.cache_clear()
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Asia/Kathmandu", "Australia/Adelaide", "America/St_Johns"])
+def test_hours_and_days_begin_on_the_clock_of_the_reader(zone: str) -> None:
+    """Where clocks are half an hour or a quarter off UTC, minutes are asked for, and bars begin on the full hour there."""
+    look = charts.Look("en", zone)
+    for days in (2, 10, 60):
+        first, last = pd.Timestamp("2026-03-20 00:07"), pd.Timestamp("2026-03-20 00:07") + pd.Timedelta(days=days)
+        assert charts.resolution(first, last, zone) == "m"
+        minutes = pd.date_range(first, last, freq="7min")
+        frame = pd.DataFrame({"time": minutes, "host": "web01", "events": 1})
+        (steps,) = charts.timeline(frame, by="host").draw(look).findobj(StepPatch)
+        assert sum(steps.get_data().values) == len(minutes)
+        begun = mpl.dates.num2date(steps.get_data().edges[:-1], tz=zone)
+        hours = {(moment.hour, moment.minute, moment.second) for moment in begun}
+        whole = {2: range(24), 10: (0, 6, 12, 18), 60: (0,)}[days]
+        assert hours == {(hour, 0, 0) for hour in whole}
+
+
+def test_counts_by_the_hour_are_not_cut_in_two() -> None:
+    """A frame of hours of UTC keeps its bars, at half past of a clock that is half an hour off."""
+    frame = volume(("2026-11-23 04:00", "web01", 4), ("2026-11-23 06:00", "web01", 6))
+    chart = charts.timeline(frame, by="host")
+    assert chart.finding(charts.Look("en", "Asia/Kolkata")) == "The most at 2026-11-23 11:30: 6 events"
+    assert charts.resolution(datetime(2026, 1, 1), datetime(2026, 2, 1), "Asia/Seoul") == "h"
 
 
 def test_every_korean_syllable_can_be_drawn_without_a_korean_font_installed() -> None:
