@@ -1,6 +1,8 @@
 """A report is made whatever happens to its hosts and notebooks, says what it did not see, and opens without a network."""
 
 import csv
+import email
+import email.policy
 import html
 import io
 import json
@@ -20,13 +22,16 @@ import nbformat
 import pytest
 import yaml
 from browser import Browser
+from click.testing import CliRunner
 from hostile import DAY, NAMES, fill
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from wcwidth import wcswidth
 
 import audit_nb
-from audit_nb import report, store, tables, words
+from audit_nb import cli, mail, report, store, tables, words
 from audit_nb.errors import UsageError
 from audit_nb.progress import Step
+from audit_nb.terminal import render_table
 
 ROOT = Path(__file__).parent.parent
 PARAMETERS = """data_dir: str = "data"  # folder
@@ -246,6 +251,81 @@ def test_the_figures_are_those_of_the_tables(english: report.Run, data_dir: Path
 # ------------------------------------------------------------------------------------------- what was seen and what not
 
 
+def test_the_foot_says_how_the_report_was_made(english: report.Run) -> None:
+    """Parameters, versions, the commit of the project, and how many segments of each host stand behind it."""
+    for page in ("index", "logins", "columns"):
+        foot = (english.folder / f"{page}.html").read_text("utf-8").split("<footer")[1]
+        said = html.unescape(re.sub("<[^>]+>", "", foot))
+        for name, value in english.report["parameters"].items():
+            assert f"{name}={'null' if value is None else value}" in said
+        for name, version in english.report["versions"].items():
+            assert f"{name} {version}" in said
+        assert "1 segment of the archive, from 1 host: web01 1" in said
+        assert english.report["run"] in said
+    if (ROOT / ".git").exists():
+        asked = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
+        head = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+        assert english.report["versions"]["revision"].removesuffix("+") == head
+
+
+def test_every_column_of_every_csv_is_described(english: report.Run, korean: report.Run) -> None:
+    """On a page of its own and in a CSV of its own: what stands in the header of a file is explained, in both languages."""
+    for run, letters in ((english, "[a-z]"), (korean, "[가-힣]")):
+        rows = list(csv.DictReader((run.folder / "tables" / "columns.csv").open(encoding="utf-8", newline="")))
+        described = {(row["table"], row["column"]) for row in rows}
+        written = {
+            (path.name, column)
+            for path in (run.folder / "tables").glob("*.csv")
+            if path.name != "columns.csv"
+            for column in path.read_text("utf-8").split("\n", 1)[0].split(",")
+        }
+        assert described == written
+        assert len(written) > 80
+        page = html.unescape((run.folder / "columns.html").read_text("utf-8"))
+        for row in rows:
+            assert re.search(letters, row["meaning"]), row
+            assert row["meaning"] in page
+        assert 'href="columns.html"' in run.index.read_text("utf-8")
+
+
+def test_a_report_for_excel_has_marks_in_all_its_csv_files(desk: Desk) -> None:
+    """An option of reports.yaml; without it no file has one."""
+    cell = "import pandas as pd\nfrom audit_nb import show\nshow.begin('own')\nshow.table(pd.DataFrame({'a': ['가']}), name='t', title='T')"
+    desk.notebook("own", cell)
+    for options, mark in (({}, b""), ({"csv_for_excel": True}, b"\xef\xbb\xbf")):
+        desk.reports(yaml.safe_dump({"own": {"notebooks": ["own"], **options}}))
+        tables = desk.make().folder / "tables"
+        assert (tables / "own-t.csv").read_bytes() == mark + "a\n가\n".encode()
+        assert (tables / "columns.csv").read_bytes().startswith(mark + b"table,column,")
+
+
+def test_pages_are_printed_where_chromium_is_installed(
+    desk: Desk, needs: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One PDF for each page, tagged for screen readers, that names no folder; without a browser a sentence says so."""
+    needs("chromium")
+    desk.notebook("own", "print('<b>told</b>')")
+    desk.reports(yaml.safe_dump({"own": {"notebooks": ["own"], "pdf": True}}))
+    made = desk.make()
+    assert made.report["pdf"] == {"files": ["index.pdf", "own.pdf"], "reason": None}
+    for name in made.report["pdf"]["files"]:
+        printed = (made.folder / name).read_bytes()
+        assert printed.startswith(b"%PDF")
+        assert b"/StructTreeRoot" in printed
+        assert b"file://" not in printed
+        assert f'href="{name}"' in made.index.read_text("utf-8")
+    monkeypatch.setattr(report.printed, "PROGRAMS", ("no-such-browser",))
+    without = desk.make()
+    assert without.status == made.status
+    assert without.report["pdf"]["files"] == []
+    assert "Chromium is not installed" in without.index.read_text("utf-8")
+    broken = desk.folder / "broken"
+    broken.write_text("#!/bin/sh\necho no display >&2\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(report.printed, "PROGRAMS", (str(broken),))
+    assert "Chromium could not print index.html: broken ended with 3: no display" in desk.make().report["pdf"]["reason"]
+
+
 def test_a_host_that_was_not_seen_is_in_the_verdict(english: report.Run) -> None:
     """The first sentence of a report says that a host is missing, the first page why."""
     hosts = english.report["hosts"]
@@ -455,7 +535,9 @@ def test_all_mistakes_are_told_at_once(desk: Desk) -> None:
         ("own: {notebooks: logins}", "expected a list with at least one notebook"),
         ("own: {notebook: [logins]}", "notebook: not known here; did you mean notebooks?"),
         ("own: {notebooks: [logins], mail: team}", "mail: expected a list of groups"),
-        ("own: [logins]", "expected title, notebooks and mail"),
+        ("own: [logins]", "expected title, notebooks, mail, csv_for_excel, pdf"),
+        ("own: {notebooks: [logins], pdf: maybe}", "pdf: expected true or false, not 'maybe'"),
+        ("own: {notebooks: [logins], csv_for_exel: true}", "not known here; did you mean csv_for_excel?"),
         ("owl: {notebooks: [logins]}", "there is no report 'own'; did you mean owl?; there are: owl"),
     ],
 )
@@ -529,6 +611,49 @@ def test_the_period_before_is_compared_with(desk: Desk, data_dir: Path) -> None:
     assert f"{earlier.folder.parent.name}/{earlier.folder.name}/index.html" in page
     index = (desk.folder / "reports" / "index.html").read_text("utf-8")
     assert f"2 periods, the newest last: 15, {headline['value']}" in index
+
+
+def test_a_run_leads_to_the_one_before_and_the_one_after(desk: Desk, browser: Browser) -> None:
+    """A run is never rewritten: pages beside it know which report followed, also when one before it is made last."""
+    desk.notebook("own", "1 + 1")
+    days = {}
+    for day in (20, 22, 21):
+        desk.parameters(f"since: 2026-11-{day}\nuntil: 2026-11-{day + 1}")
+        days[day] = desk.make("own")
+    led = {}
+    for day, run in days.items():
+        page = browser.open(run.index.as_uri())
+        for where in ("prev", "next"):
+            near = page.ask(f"document.querySelector('a[rel={where}]').href")
+            text = Path(near.removeprefix("file://")).read_text("utf-8")
+            onward = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', text)
+            target = (Path(near.removeprefix("file://")).parent / onward[1]).resolve() if onward else None
+            if "/index.html" in near:  # the period ended where this one begins, and was there when this one was made
+                target = Path(near.removeprefix("file://")).resolve()
+            led[day, where] = next((other for other, made in days.items() if made.index == target), None)
+    assert led == {
+        (20, "prev"): None, (20, "next"): 21, (21, "prev"): 20, (21, "next"): 22, (22, "prev"): 21, (22, "next"): None,
+    }  # fmt: skip
+    assert "There is no report about a later period yet." in (days[22].folder.parent / "next.html").read_text("utf-8")
+    onward = browser.open((days[20].folder.parent / "next.html").as_uri())
+    for _ in range(100):
+        if onward.ask("location.pathname").endswith(f"{days[21].folder.name}/index.html"):
+            break
+        time.sleep(0.05)
+    assert onward.ask("document.querySelector('h1').textContent") == "own"
+    assert browser.open((days[20].folder.parent / "previous.html").as_uri()).violations() == []
+
+
+def test_links_hold_also_where_a_run_is_opened_as_latest(desk: Desk, browser: Browser) -> None:
+    """`latest` lies less deep than the run that it is: addresses that leave the folder count from the run's own place."""
+    desk.notebook("own", "1 + 1")
+    desk.parameters("since: 2026-11-23\nuntil: 2026-11-24")
+    desk.make("own")
+    page = browser.open((desk.folder / "reports" / "own" / "latest" / "index.html").as_uri())
+    addresses = page.ask("Array.from(document.querySelectorAll('a[href]:not([href^=\\'#\\'])')).map(a => a.href)")
+    assert len(addresses) > 4
+    for address in addresses:
+        assert Path(address.removeprefix("file://")).exists(), address
 
 
 def test_latest_always_opens(desk: Desk) -> None:
@@ -698,6 +823,39 @@ def test_a_table_on_disk_holds_every_hostile_name(english: report.Run, data_dir:
         for column in ("command", "exe"):
             assert found[str(row["serial"])][column].removeprefix("'") == words.visible(row[column]).removeprefix("'")
             assert not re.match(r"\s*[=+\-@\t\r]", found[str(row["serial"])][column])
+
+
+def test_a_terminal_shows_every_hostile_name(data_dir: Path) -> None:
+    """`audit-nb table` writes text: nothing in it moves a cursor, and each cell begins as the name does."""
+    expected = tables.commands(audit_nb.open_events(data_dir)).to_pyarrow().to_pylist()
+    said = CliRunner().invoke(cli.main, ["--data-dir", str(data_dir), "table", "commands"], catch_exceptions=False).output
+    head, _, *lines = said.removesuffix("\n").split("\n")
+    assert said.replace("\n", "").isprintable()
+    assert len(lines) == len(expected)
+    for line, row in zip(lines, expected, strict=True):
+        shown = words.visible(row["command"])
+        assert (shown if wcswidth(shown) <= 60 else shown[:24]) in line
+    every = [words.visible(name) for name in NAMES]
+    drawn = render_table(["name"], [[name] for name in NAMES], right=[False], cell_width=4000)
+    assert [line.rstrip() for line in drawn.split("\n")[2:]] == [name.rstrip() for name in every]
+    assert head.split()[:3] == ["host", "time", "serial"]
+
+
+def test_a_mail_carries_every_hostile_name(english: report.Run, data_dir: Path, tmp_path: Path) -> None:
+    """Parsed back, the attached CSV and page hold each name as text, and no header or body has a control character."""
+    content = mail.compose(english.folder, None, tmp_path / "outbox").content()
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    attached = {part.get_filename(): part.get_content() for part in message.iter_attachments()}
+    rows = list(csv.DictReader(io.StringIO(attached["commands-commands.csv"], newline="")))
+    found = [row["command"].removeprefix("'") for row in rows]
+    expected = tables.commands(audit_nb.open_events(data_dir)).to_pyarrow().to_pylist()
+    assert sorted(found) == sorted(words.visible(row["command"]).removeprefix("'") for row in expected)
+    assert attached["commands.html"] == (english.folder / "commands.html").read_text("utf-8")
+    assert all(str(value).isprintable() for value in message.values())
+    for kind in ("plain", "html"):
+        body = message.get_body((kind,)).get_content()
+        assert re.sub(r"[\n\r]", "", body).isprintable()
+        assert "<script" not in body
 
 
 def test_the_policy_of_a_page_stops_what_got_past(english: report.Run, browser: Browser, tmp_path: Path) -> None:

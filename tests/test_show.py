@@ -178,6 +178,52 @@ def test_a_table_leaves_as_csv_and_parquet(out: Path) -> None:
     assert pq.read_table(out / "tables" / "test-all.parquet").equals(rows)
 
 
+def test_a_csv_begins_with_a_mark_only_where_excel_shall_read_it(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a byte order mark Excel takes UTF-8 for the machine's code page; other programs stumble over one."""
+    rows = pa.table({"who": ["김민수"]})
+    show.begin("plain")
+    show.table(rows, name="t", title="T")
+    monkeypatch.setenv("AUDIT_NB_CSV_FOR_EXCEL", "1")
+    show.begin("excel")
+    show.table(rows, name="t", title="T")
+    written = (out / "tables" / "plain-t.csv").read_bytes()
+    assert written == "who\n김민수\n".encode()
+    assert (out / "tables" / "excel-t.csv").read_bytes() == b"\xef\xbb\xbf" + written
+
+
+def test_a_table_says_what_its_columns_are(out: Path) -> None:
+    """Name, kind of value and meaning go into the results; a column of somebody's own has no meaning that we know."""
+    show.begin("test", language="ko")
+    rows = pa.table(
+        {
+            "time": pa.array([None], pa.timestamp("us")),
+            "serial": [1],
+            "keys": [["a"]],
+            "paths": [[{"name": "/"}]],
+            "share": [0.5],
+            "success": [True],
+            "own\u202e": ["x"],
+        }
+    )
+    show.table(rows, name="t", title="T")
+    (result,) = [json.loads(line) for line in (out / "results" / "test.jsonl").read_text("utf-8").splitlines()]
+    kinds = {column["name"]: column["kind"] for column in result["columns"]}
+    assert kinds == {
+        "time": "time", "serial": "whole", "keys": "texts", "paths": "structure", "share": "number", "success": "truth",
+        "own\\u202e": "text",
+    }  # fmt: skip
+    assert result["columns"][0]["says"] == words.say("meanings.time", "ko")
+    assert result["columns"][-1]["says"] is None
+
+
+def test_whole_numbers_that_pandas_made_floats_of_are_whole_again(out: Path) -> None:
+    """A missing count beside 276 does not make it 276.0; what has a part after the point keeps it."""
+    show.begin("test")
+    frame = pd.DataFrame({"lost": [276, None], "share": [0.5, None], "mean": [2.0, 3.0], "none": [None, None]})
+    show.table(frame, name="t", title="T")
+    assert (out / "tables" / "test-t.csv").read_text() == "lost,share,mean,none\n276,0.5,2.0,\n,,3.0,\n"
+
+
 def test_what_is_written_is_private(out: Path) -> None:
     """Whatever the umask, nobody else reads results."""
     import os

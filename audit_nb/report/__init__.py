@@ -21,8 +21,8 @@ from typing import Any
 import yaml
 
 from audit_nb.files import private_directory, sync_directory, write_private
-from audit_nb.progress import Tell, silent
-from audit_nb.report import coverage, history, pages, plan, play, verdict, versions
+from audit_nb.progress import Step, Tell, silent
+from audit_nb.report import columns, coverage, history, pages, plan, play, printed, verdict, versions
 
 __all__ = ["Run", "make"]
 
@@ -79,7 +79,11 @@ def make(
         played = play.notebooks(asked, aside, timeout_s=timeout_s, tell=tell)
         report = _report(asked, played, aside, started, history.before(reports_dir, asked))
         report["command"] = f"audit-nb report {name} --parameters {final / PARAMETERS}"
+        report["place"] = final.relative_to(reports_dir / name).as_posix()
+        columns.write(aside, report, for_excel=asked.csv_for_excel)
         pages.write(aside, report)
+        if asked.pdf:
+            _print(aside, report, tell)
         write_private(aside / PARAMETERS, yaml.safe_dump(asked.parameters, allow_unicode=True).encode("utf-8"))
         write_private(aside / "report.json", json.dumps(report, ensure_ascii=False, indent=1).encode("utf-8"))
         _settle(aside, final)
@@ -87,6 +91,7 @@ def make(
         shutil.rmtree(aside, ignore_errors=True)
         raise
     history.point_latest(reports_dir / name, final)
+    history.write_neighbours(reports_dir, name)
     history.write_index(reports_dir)
     history.sweep(reports_dir / name)
     return Run(final, report)
@@ -122,9 +127,19 @@ def _report(
         "notebooks": [notebook.as_json() | {"says": _says(results[notebook.name])} for notebook in played],
         "tables": [_without_kind(result) for result in every if result["kind"] == "table"],
         "figures": [_without_kind(result) for result in every if result["kind"] == "figure"],
+        "pdf": None,
         "earlier": earlier and {"run": earlier["run"], "path": earlier["path"], "label": earlier["period"]["label"]},
         "versions": versions.found(),
     }
+
+
+def _print(aside: Path, report: dict[str, Any], tell: Tell) -> None:
+    """Print the pages, and say on the first one what became of it."""
+    made = printed.pages(aside, report)
+    report["pdf"] = made.as_json()
+    said = made.reason or ", ".join(made.files)
+    tell(Step("play", "pdf", text=said, failed=made.reason is not None))
+    pages.write_run(aside, report)
 
 
 def _says(results: list[dict[str, Any]]) -> str | None:

@@ -36,10 +36,10 @@ class Hosts:
         """What `report.json` says of the hosts."""
         return {"seen": self.total - len(self.missing), "total": self.total, "missing": list(self.missing)}
 
-    def evidence(self) -> dict[str, int]:
-        """How many segments of the archive stand behind the report, of how many hosts."""
-        counts = [int(row.get("segments") or 0) for row in self.rows]
-        return {"segments": sum(counts), "hosts": sum(count > 0 for count in counts)}
+    def evidence(self) -> dict[str, Any]:
+        """How many segments of the archive stand behind the report, of how many hosts, and of each."""
+        counts = {row["host"]: int(row["segments"]) for row in self.rows if row.get("segments")}
+        return {"segments": sum(counts.values()), "hosts": len(counts), "by_host": counts}
 
 
 def of(plan: Plan) -> Hosts:

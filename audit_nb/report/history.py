@@ -2,10 +2,12 @@
 
 import json
 import logging
+import math
 import re
 import secrets
 import shutil
 import time
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -82,6 +84,32 @@ def write_index(reports_dir: Path) -> None:
     write_private(
         reports_dir / "index.html", pages.render_history(runs(reports_dir)).encode("utf-8", "backslashreplace")
     )
+
+
+def write_neighbours(reports_dir: Path, name: str) -> None:
+    """Beside the runs of each period the pages that lead to the newest run of the period before and of the one after.
+
+    A run is never rewritten, and cannot know which report will follow: it links to these.
+    """
+    found = [run for run in runs(reports_dir) if run["name"] == name]
+    newest: dict[str, dict[str, Any]] = {}
+    for run in found:
+        newest.setdefault(run["path"].rsplit("/", 1)[0], run)
+    order = sorted(newest, key=lambda folder: _begins(newest[folder]))
+    for place, folder in enumerate(order):
+        for where, other in (("previous", place - 1), ("next", place + 1)):
+            near = newest[order[other]] if 0 <= other < len(order) else None
+            address = near and f"../{near['path'].split('/', 1)[1]}/index.html"
+            page = pages.render_neighbour(where, address, found[0]).encode("utf-8", "backslashreplace")
+            target = reports_dir / folder / f"{where}.html"
+            if not target.exists() or target.read_bytes() != page:
+                write_private(target, page)
+
+
+def _begins(run: Mapping[str, Any]) -> tuple[float, float]:
+    """What orders periods: where they begin, then where they end; what is open lies furthest out."""
+    ends = [run["period"][end] and datetime.fromisoformat(run["period"][end]).timestamp() for end in ("since", "until")]
+    return (ends[0] or -math.inf, ends[1] or math.inf)
 
 
 def sweep(report_dir: Path) -> None:

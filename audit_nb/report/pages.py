@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import audit_nb
 from audit_nb import show, words
 from audit_nb.files import write_private
-from audit_nb.report import play
+from audit_nb.report import columns, play
 
 if TYPE_CHECKING:
     import jinja2
@@ -28,13 +28,22 @@ if TYPE_CHECKING:
 COVERAGE = ("host", "outcome", "period_events", "lost_serials", "malformed", "first_time", "last_time", "fetched_at")
 TIMES = {"first_time", "last_time", "fetched_at"}
 TREND = 30  # runs
+COLUMNS = "columns.html"
 _PERIOD_FOLDERS = "../../../"
 
 
 def write(folder: Path, report: Mapping[str, Any]) -> None:
-    """Write `index.html` and a page for each notebook into the folder of a run."""
+    """Write `index.html`, a page for each notebook and one about the columns into the folder of a run."""
     for notebook in report["notebooks"]:
         _write(folder / notebook["html"], render_notebook(folder / notebook["ipynb"], notebook, report))
+    if any(table["csv"] for table in report["tables"]):
+        tables = columns.described(report)
+        _write(folder / COLUMNS, _page("columns", report["language"], report=report, tables=tables, csv=columns.CSV))
+    write_run(folder, report)
+
+
+def write_run(folder: Path, report: Mapping[str, Any]) -> None:
+    """Write `index.html` alone."""
     _write(folder / "index.html", render_run(report))
 
 
@@ -81,6 +90,11 @@ def render_history(runs: Sequence[Mapping[str, Any]]) -> str:
     names = sorted({run["name"] for run in runs})
     reports = [_history_of(name, [run for run in runs if run["name"] == name], language) for name in names]
     return _page("history", language, reports=reports, version=audit_nb.__version__)
+
+
+def render_neighbour(where: str, address: str | None, newest: Mapping[str, Any]) -> str:
+    """The page that leads on from a period to the one `previous` or `next` to it, or says that there is none."""
+    return _page("neighbour", newest["language"], where=where, address=address, report=newest)
 
 
 def _history_of(name: str, runs: list[Mapping[str, Any]], language: str) -> dict[str, Any]:

@@ -4,6 +4,8 @@
       title: {en: Daily report, ko: 일일 보고서}
       notebooks: [overview, logins, commands]
       mail: [team]
+      csv_for_excel: true     # CSV files begin with a byte order mark
+      pdf: true               # each page also as PDF, where Chromium is installed
 
 A notebook declares its parameters in the cell tagged `parameters`, each with its type and a comment:
 
@@ -26,6 +28,7 @@ from audit_nb.errors import UsageError
 from audit_nb.files import nearest
 
 DEFINITIONS = "reports.yaml"
+FIELDS = ("title", "notebooks", "mail", "csv_for_excel", "pdf")
 TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
 SAID = {
     "str": "text",
@@ -63,6 +66,8 @@ class Plan:
     since: datetime | None
     until: datetime | None
     mail: tuple[str, ...]
+    csv_for_excel: bool = False
+    pdf: bool = False
 
     @property
     def data_dir(self) -> Path:
@@ -116,7 +121,17 @@ def make(
     }
     title = definition.get("title") or name
     spoken = title.get(parameters["language"]) or next(iter(title.values())) if isinstance(title, dict) else title
-    return Plan(name, spoken, notebooks, parameters, since, until, tuple(definition.get("mail") or ()))
+    return Plan(
+        name,
+        spoken,
+        notebooks,
+        parameters,
+        since,
+        until,
+        tuple(definition.get("mail") or ()),
+        csv_for_excel=definition.get("csv_for_excel", False),
+        pdf=definition.get("pdf", False),
+    )
 
 
 def _data_dir(said: Path, given: Path | None, *, is_own_file: bool) -> Path:
@@ -138,10 +153,13 @@ def _definition(document: Document, name: str) -> dict[str, Any]:
         document.raise_mistakes()
     definition = reports[name]
     if not isinstance(definition, dict):
-        document.mistake((name,), "expected title, notebooks and mail")
+        document.mistake((name,), f"expected {', '.join(FIELDS)}")
         document.raise_mistakes()
-    for field in definition.keys() - {"title", "notebooks", "mail"}:
-        document.mistake((name, field), f"not known here{did_you_mean(field, ['title', 'notebooks', 'mail'])}")
+    for field in definition.keys() - set(FIELDS):
+        document.mistake((name, field), f"not known here{did_you_mean(str(field), FIELDS)}")
+    for field in ("csv_for_excel", "pdf"):
+        if not isinstance(definition.get(field, False), bool):
+            document.mistake((name, field), f"expected true or false, not {definition[field]!r}")
     if not _is_list_of_texts(definition.get("notebooks")) or not definition["notebooks"]:
         document.mistake((name, "notebooks"), "expected a list with at least one notebook")
     if not _is_list_of_texts(definition.get("mail") or []):

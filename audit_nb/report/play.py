@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audit_nb import words
+from audit_nb import show, words
 from audit_nb.progress import Step, Tell
 from audit_nb.report.plan import Notebook, Plan
 
@@ -105,7 +105,7 @@ def _play(notebook: Notebook, plan: Plan, out: Path, running: set[Any], timeout_
     began = time.monotonic()
     target = out / "notebooks" / f"{notebook.name}.ipynb"
     with _scratch() as scratch:
-        kernel = _Kernel(scratch, out, timeout_s, plan.language)
+        kernel = _Kernel(scratch, _environment(scratch, out, plan), timeout_s, plan.language)
         running.add(kernel)
         try:
             error = _execute(notebook, plan, target, kernel, scratch, tell)
@@ -230,10 +230,10 @@ class _Kernel:
     other's messages.
     """
 
-    def __init__(self, scratch: Path, out: Path, timeout_s: float, language: str) -> None:
+    def __init__(self, scratch: Path, environment: dict[str, str], timeout_s: float, language: str) -> None:
         self._scratch = scratch
         self._language = language
-        self._environment = _environment(scratch, out)
+        self._environment = environment
         self._timeout_s = timeout_s
         self._timer: threading.Timer | None = None
         self._manager: Any = None
@@ -295,10 +295,11 @@ class _Kernel:
         return _said(type(fault).__name__, str(fault))
 
 
-def _environment(scratch: Path, out: Path) -> dict[str, str]:
+def _environment(scratch: Path, out: Path, plan: Plan) -> dict[str, str]:
     passed = {name: value for name, value in os.environ.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)}
     return passed | {
-        "AUDIT_NB_OUT": str(out.resolve()),
+        show.OUT: str(out.resolve()),
+        **({show.FOR_EXCEL: "1"} if plan.csv_for_excel else {}),
         "IPYTHONDIR": str(scratch / "ipython"),  # an analyst's start-up files are not part of a report
         "JUPYTER_RUNTIME_DIR": str(scratch),
         "PYTHONIOENCODING": "utf-8",

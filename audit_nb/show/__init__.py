@@ -9,6 +9,7 @@
 What a log says is hostile: markup, formulas, escape sequences. It reaches a reader as text, with control and bidi
 characters written out. When AUDIT_NB_OUT names a folder, each call also writes there: `tables/<notebook>-<name>.csv`
 and `.parquet`, `figures/<notebook>-<name>.png`, and a line of `results/<notebook>.jsonl`. Otherwise nothing is written.
+AUDIT_NB_CSV_FOR_EXCEL, when set, begins each CSV with a byte order mark.
 """
 
 import html
@@ -22,6 +23,8 @@ from zoneinfo import ZoneInfo
 from audit_nb import charts, words
 from audit_nb.show import leave, picture
 from audit_nb.show.cells import Reader, arrow, csv_text, markup, of_sentence, render_table
+from audit_nb.show.cells import columns as columns_of
+from audit_nb.show.leave import write_csv
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,9 +46,10 @@ __all__ = [
     "seen",
     "sentence",
     "table",
+    "write_csv",
 ]
 
-OUT = "AUDIT_NB_OUT"
+OUT, FOR_EXCEL = "AUDIT_NB_OUT", "AUDIT_NB_CSV_FOR_EXCEL"
 ROWS = 200  # of a table on a page; the CSV has them all
 STYLE_MIME = "application/vnd.audit-nb.style"  # marks the style of an open notebook; a report has its own
 
@@ -89,7 +93,8 @@ def begin(notebook: str, *, language: str = "en", timezone: str = "UTC") -> None
         raise ValueError(f"language is {language!r}; expected one of {', '.join(words.LANGUAGES)}")
     ZoneInfo(timezone)
     out = os.environ.get(OUT)
-    _page = Page(leave.slug(notebook), Reader(language, timezone), Path(out) if out else None)
+    reader = Reader(language, timezone, for_excel=bool(os.environ.get(FOR_EXCEL)))
+    _page = Page(leave.slug(notebook), reader, Path(out) if out else None)
     _display(_STYLE, "", STYLE_MIME)
 
 
@@ -151,7 +156,8 @@ def table(
     csv = leave.write_table(_page.out, f"{_page.notebook}-{leave.slug(name)}", whole, _page.reader)
     shown = (whole.select(list(columns)) if columns else whole).slice(0, limit)
     _display(render_table(shown, whole.num_rows, spoken, csv, _page.reader), spoken)
-    _record(kind="table", name=name, title=spoken, rows=whole.num_rows, shown=shown.num_rows, csv=csv)
+    said = columns_of(whole, _page.reader.language)
+    _record(kind="table", name=name, title=spoken, rows=whole.num_rows, shown=shown.num_rows, csv=csv, columns=said)
 
 
 def figure(fig: "charts.Chart | Figure", *, name: str, title: str, alt: str | None = None) -> None:

@@ -49,11 +49,15 @@ _FORMULA = re.compile(r"\s*[=+\-@\t\r＝＋－＠]")  # noqa: RUF001 - these are
 
 @dataclass(frozen=True)
 class Reader:
-    """To whom something is shown; `blind` when there was no event at all to look at."""
+    """To whom something is shown; `blind` when there was no event at all to look at.
+
+    `for_excel` begins each CSV with a byte order mark: without it Excel takes UTF-8 for the code page of the machine.
+    """
 
     language: str = "en"
     timezone: str = "UTC"
     blind: bool = False
+    for_excel: bool = False
 
     def local(self, moment: datetime) -> datetime:
         """A moment on the reader's clock; times without a zone are UTC by contract."""
@@ -69,7 +73,19 @@ def arrow(rows: "ir.Table | pa.Table | pd.DataFrame") -> "pa.Table":
         return rows
     if hasattr(rows, "to_pyarrow"):
         return rows.to_pyarrow()
-    return pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
+    table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
+    return pa.table({name: _whole_again(table[name]) for name in table.column_names}) if table.num_columns else table
+
+
+def _whole_again(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """Whole numbers as such: pandas makes floats of a column of them as soon as one is missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_float64(column.type) or not column.null_count or column.null_count == len(column):
+        return column
+    is_whole = pc.all(pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), 2.0**53))).as_py()
+    return column.cast(pa.int64()) if is_whole else column
 
 
 def markup(text: str) -> str:
@@ -95,6 +111,33 @@ def csv_text(rows: "pa.Table", timezone: str = "UTC") -> str:
     for row in zip(*(column.to_pylist() for column in rows.columns), strict=True):
         writer.writerow([_csv_cell(value, reader) for value in row])
     return out.getvalue()
+
+
+def columns(rows: "pa.Table", language: str) -> list[dict[str, str | None]]:
+    """What each column of a CSV is: name, kind of its values (a key of `kinds`), meaning where we know it."""
+    return [
+        {
+            "name": words.visible(field.name),
+            "kind": _kind(field.type),
+            "says": words.say(key, language) if words.has(key := f"meanings.{field.name}") else None,
+        }
+        for field in rows.schema
+    ]
+
+
+def _kind(kind: "pa.DataType") -> str:
+    import pyarrow.types as kinds
+
+    if kinds.is_list(kind) or kinds.is_large_list(kind):
+        return "structure" if kinds.is_nested(kind.value_type) else "texts"
+    asked = {
+        "whole": kinds.is_integer,
+        "number": lambda one: kinds.is_floating(one) or kinds.is_decimal(one),
+        "truth": kinds.is_boolean,
+        "time": kinds.is_timestamp,
+        "structure": kinds.is_nested,
+    }
+    return next((name for name, fits in asked.items() if fits(kind)), "text")
 
 
 def _csv_cell(value: object, reader: Reader) -> object:

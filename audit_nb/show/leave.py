@@ -1,5 +1,6 @@
 """How results leave a notebook: files in the folder of a run, private and whole."""
 
+import codecs
 import io
 import json
 import re
@@ -30,7 +31,7 @@ def write_table(out: Path | None, stem: str, rows: "pa.Table", reader: Reader) -
     import pyarrow.parquet as pq
 
     folder = private_directory(out / "tables")
-    _write_csv(folder / f"{stem}.csv", rows, reader)
+    write_csv(folder / f"{stem}.csv", rows, reader)
     packed = io.BytesIO()
     pq.write_table(rows, packed, compression="zstd")
     write_private(folder / f"{stem}.parquet", packed.getvalue())
@@ -45,7 +46,7 @@ def write_figure(out: Path | None, stem: str, drawn: "Picture", reader: Reader) 
     write_private(folder / f"{stem}.png", drawn.png())
     if drawn.data is None:
         return f"figures/{stem}.png", None
-    _write_csv(folder / f"{stem}.csv", arrow(drawn.data), reader)
+    write_csv(folder / f"{stem}.csv", arrow(drawn.data), reader)
     return f"figures/{stem}.png", f"figures/{stem}.csv"
 
 
@@ -57,5 +58,7 @@ def append_result(out: Path | None, result: Mapping[str, object]) -> None:
     append_line(private_directory(out / "results") / f"{result['notebook']}.jsonl", line)
 
 
-def _write_csv(path: Path, rows: "pa.Table", reader: Reader) -> None:
-    write_private(path, csv_text(rows, reader.timezone).encode("utf-8", "backslashreplace"))
+def write_csv(path: Path, rows: "pa.Table", reader: Reader) -> None:
+    """A table as a CSV file of its own."""
+    text = csv_text(rows, reader.timezone).encode("utf-8", "backslashreplace")
+    write_private(path, (codecs.BOM_UTF8 if reader.for_excel else b"") + text)
