@@ -828,7 +828,9 @@ def test_a_table_on_disk_holds_every_hostile_name(english: report.Run, data_dir:
 def test_a_terminal_shows_every_hostile_name(data_dir: Path) -> None:
     """`audit-nb table` writes text: nothing in it moves a cursor, and each cell begins as the name does."""
     expected = tables.commands(audit_nb.open_events(data_dir)).to_pyarrow().to_pylist()
-    said = CliRunner().invoke(cli.main, ["--data-dir", str(data_dir), "table", "commands"], catch_exceptions=False).output
+    said = (
+        CliRunner().invoke(cli.main, ["--data-dir", str(data_dir), "table", "commands"], catch_exceptions=False).output
+    )
     head, _, *lines = said.removesuffix("\n").split("\n")
     assert said.replace("\n", "").isprintable()
     assert len(lines) == len(expected)
