@@ -1,0 +1,51 @@
+"""Failures over time."""
+
+import ibis
+import ibis.expr.types as ir
+
+from audit_nb.tables._attempts import failures
+
+
+def failures_over_time(events: ir.Table, *, minutes: int = 10, at_least: int = 1, collector: bool = False) -> ir.Table:
+    """When did logins fail on the whole fleet, and did many hosts, addresses or accounts share in it?
+
+    One row for each stretch of `minutes` in which at least `at_least` attempts failed, in order of time: time (its
+    beginning, UTC), attempts, hosts, addresses, accounts, address (the one with the most attempts, an attempt without
+    one left out), address_attempts. An attempt that left an authentication and a login counts once. Many addresses and
+    accounts at once are an attack in which each address stays below every threshold of its own.
+    """
+    length = minutes * 60_000
+    failed = failures(events, collector=collector)
+    failed = failed.mutate(
+        stretch=failed.time_ms - failed.time_ms % length,
+        tried=ibis.coalesce(failed.acct, failed.id_name, failed.id.cast("string")),
+    )
+    by_attempt = failed.group_by("stretch", "host", "address", "tried").agg(
+        logins=failed.login.sum(), proofs=(~failed.login).sum()
+    )
+    by_attempt = by_attempt.mutate(attempts=ibis.greatest(by_attempt.logins, by_attempt.proofs))
+    whole = by_attempt.group_by("stretch").agg(
+        attempts=by_attempt.attempts.sum(),
+        hosts=by_attempt.host.nunique(),
+        addresses=by_attempt.address.nunique(),
+        accounts=by_attempt.tried.nunique(),
+    )
+    rows = whole.left_join(_worst(by_attempt), "stretch")
+    busy = rows.filter(rows.attempts >= at_least)
+    counts = {name: busy[name] for name in ("attempts", "hosts", "addresses", "accounts")}
+    table = busy.select(
+        time=busy.stretch.as_timestamp("ms"),
+        **counts,
+        address=busy.address,
+        address_attempts=busy.address_attempts.fill_null(0),
+    )
+    return table.order_by("time")
+
+
+def _worst(by_attempt: ir.Table) -> ir.Table:
+    """The address with the most attempts of each stretch; of several the first by name."""
+    known = by_attempt.filter(by_attempt.address.notnull())
+    sums = known.group_by("stretch", "address").agg(address_attempts=known.attempts.sum())
+    order = ibis.window(group_by="stretch", order_by=[ibis.desc("address_attempts"), "address"])
+    ranked = sums.mutate(place=ibis.row_number().over(order))
+    return ranked.filter(ranked.place == 0).drop("place")
