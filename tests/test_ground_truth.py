@@ -10,9 +10,12 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
+from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from audit_nb import collect, facts, store, tables
@@ -303,8 +306,8 @@ UNSEEN = {
     (
         "web01",
         "2026-11-23T02:15:15.781Z",
-    ): "login(1) was told other names than alice's: it took what was typed out of step, "
-    "and three failed logins of unknown names stand in the log",
+    ): "login(1) took what was typed out of step, the password for a name: "
+    "three failed logins of unknown names stand in the log",
 }
 #: Lines of the driver that say nothing was done: it asked for the time.
 NOTHING_DONE = "clock offset guest-host (s) measured"
@@ -370,8 +373,8 @@ UNWRITTEN = [
 
 
 @pytest.fixture(scope="session")
-def guests(tmp_path_factory) -> Callable[..., list[dict[str, Any]]]:
-    """`guests(host, question)` is every row of the answer for one of the samples, imported as a user would."""
+def data_dir(tmp_path_factory) -> Path:
+    """The samples, imported as a user would."""
     data_dir = tmp_path_factory.mktemp("guests")
     for host in sorted({action["host"] for action in ACTIONS}):
         collect.import_paths([SAMPLES / host / "audit"], host, data_dir)
@@ -381,6 +384,12 @@ def guests(tmp_path_factory) -> Callable[..., list[dict[str, Any]]]:
         }
         Archive(data_dir).add_facts(host, {"at": "2026-11-23T03:00:00+00:00"} | names)
     assert [result.outcome for result in store.update(data_dir)] == ["done", "done"]
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def guests(data_dir) -> Callable[..., list[dict[str, Any]]]:
+    """`guests(host, question)` is every row of the answer for one of the samples."""
 
     @cache
     def rows(host: str, question: str, options: tuple[tuple[str, Any], ...] = ()) -> list[dict[str, Any]]:
@@ -465,6 +474,26 @@ def test_guessing_is_seen_over_many_attempts(guests):
         ("brute force", "10.0.2.2", "root"),
         ("brute force", "127.66.0.9", "victim"),
     } <= {(row["pattern"], row["address"], row["account"]) for row in seen}
+
+
+def test_no_answer_shows_a_password_that_was_typed(data_dir):
+    """The driver's passwords stand in command lines, in keystrokes and once where a name belongs."""
+    typed = r"Pw-\w+-2026|Root-Pw-2026|New-Pw-9912|Temp-1"
+
+    def columns_with_one(table: pa.Table) -> list[str]:
+        texts = [name for name in table.column_names if pa.types.is_string(table.schema.field(name).type)]
+        return [name for name in texts if pc.any(pc.match_substring_regex(table[name], typed)).as_py()]
+
+    events = store.open_events(data_dir)
+    assert columns_with_one(events.select("acct", "proctitle", "command").to_pyarrow()) == ["acct", "proctitle"]
+    for name, question in tables.questions().items():
+        if not {"since", "until"} & needed(question.function):
+            assert columns_with_one(question.function(events).to_pyarrow()) == [], name
+
+
+def needed(function):
+    """The options that a question must be told."""
+    return {name for name, one in signature(function).parameters.items() if one.default is one.empty}
 
 
 def test_every_finding_belongs_to_something_that_was_done():
