@@ -158,7 +158,7 @@ class Parsed:
     """What came of some bytes: the events, the malformed lines, and whose bytes they are (one account for each piece).
 
     By event: how many of its records had lost the separator in front of their names (`repaired`), and how many pieces of
-    text no field explains (`unread`). `asked` are the ids whose names were looked for in the id map.
+    text no field explains (`unread`). `asked` are the (day since 1970, id) of which names were looked for in the id map.
     """
 
     events: pa.Table
@@ -167,7 +167,7 @@ class Parsed:
     repaired: Array
     unread: Array
     copies: int
-    asked: Mapping[str, frozenset[int]]
+    asked: Mapping[str, frozenset[tuple[int, int]]]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -238,7 +238,7 @@ class _Builder:
         self.spans, self.found, self.host, self.known, self.boots = spans, spans.found, host, known, boots
         self.types = [type_name(name) for name in spans.types]
         self.values = Values(spans, self.types)
-        self.asked: dict[str, set[int]] = {"users": set(), "groups": set()}
+        self.asked: dict[str, set[tuple[int, int]]] = {"users": set(), "groups": set()}
 
     def build(self) -> Parsed:
         copies = drop_copies(self.spans, self.types)
@@ -466,10 +466,16 @@ class _Builder:
         missing = (codes < 0) & ~null
         if missing.any():
             distinct, inverse = np.unique(values[missing], return_inverse=True)
-            self.asked["groups" if known is self.known.ids.groups else "users"].update(distinct.tolist())
+            self._note_asked(known, np.flatnonzero(missing), values[missing])
             found = [words.code(known[i]) if i in known else -1 for i in distinct.tolist()]
             codes[missing] = np.array(found, np.int32)[inverse]
         return words.array(codes)
+
+    def _note_asked(self, known: Mapping[int, str], events: Array, ids: Array) -> None:
+        """Remember on which days names of these ids were looked for."""
+        days = self.found.time_ms[self.first[events]] // 86_400_000
+        pairs = np.unique(np.stack([days, ids]), axis=1).T.tolist()
+        self.asked["groups" if known is self.known.ids.groups else "users"].update((day, one) for day, one in pairs)
 
     def _call_columns(self) -> dict[str, Any]:
         """`arch`, `syscall` and `errno`, interpreted once for each distinct combination."""
@@ -570,7 +576,7 @@ class _Builder:
         for name in columns.PATH_TEXTS:
             made[name] = self.values.words[name].array(np.where(codes[name][1], codes[name][0], -1))
         for name, known in (("ouid", self.known.ids.users), ("ogid", self.known.ids.groups)):
-            made[f"{name}_name"] = self._owner_names(name, known, codes)
+            made[f"{name}_name"] = self._owner_names(name, known, codes, paths)
         names = [member.name for member in PATH]
         struct = pa.StructArray.from_arrays([made[name] for name in names], names=names)
         return _lists(struct, self.event[paths], len(self.first))
@@ -585,14 +591,16 @@ class _Builder:
         phrase = self.spans.phrase[paths]
         return of_phrase[phrase], has[phrase]
 
-    def _owner_names(self, name: str, known: Mapping[int, str], codes: Mapping[str, tuple[Array, Array]]) -> pa.Array:
+    def _owner_names(
+        self, name: str, known: Mapping[int, str], codes: Mapping[str, tuple[Array, Array]], paths: Array
+    ) -> pa.Array:
         words = self.values.words[f"{name}_name"]
         ids, has = codes[name]
         named = np.where(codes[f"{name}_name"][1], codes[f"{name}_name"][0], -1)
         missing = has & (named < 0)
         if missing.any():
             distinct, inverse = np.unique(ids[missing], return_inverse=True)
-            self.asked["groups" if known is self.known.ids.groups else "users"].update(distinct.tolist())
+            self._note_asked(known, self.event[paths[missing]], ids[missing])
             named[missing] = np.array([words.code(known[i]) if i in known else -1 for i in distinct.tolist()])[inverse]
         return words.array(named)
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from audit_nb import events, files
 from audit_nb.boots import Boots, Changes
-from audit_nb.spans import Account
 
 
 @dataclass
@@ -40,7 +39,7 @@ class Held:
 
     number: int
     source: int
-    first_ms: int | None
+    times: list[int]
     days: list[int]
     account: dict[str, int]
     before: dict[str, int] = field(default_factory=dict)

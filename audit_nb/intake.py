@@ -23,7 +23,7 @@ from audit_nb.boots import Boots, Changes
 from audit_nb.errors import AuditNbError
 from audit_nb.index import Day, Held, Index, day_name
 from audit_nb.spans import Account, Piece
-from audit_nb.survey import DAY_MS, Surveyed, Window, counted, survey, windows
+from audit_nb.survey import DAY_MS, Surveyed, Window, counted, in_order_of_arrival, survey, together, windows
 
 _CACHED_BYTES = 96 << 20
 
@@ -78,7 +78,7 @@ class Intake:
         renamed = self._renamed_days(old)
         if old.generation and not new and not gone and not renamed:
             return old
-        surveyed, boots, order = self._survey(old, new, gone)
+        surveyed, boots, order = self._survey(old, new)
         held = {number: one for number, one in old.segments.items() if number in self.segments}
         held |= {one.number: _held(one) for one in surveyed.values()}
         touched = {day for number in surveyed for day in held[number].days} | {day for one in gone for day in one.days}
@@ -110,40 +110,36 @@ class Intake:
 
     # ----------------------------------------------------------------------------------------------------- the survey
 
-    def _survey(
-        self, old: Index, new: Sequence[int], gone: Sequence[Held]
-    ) -> tuple[dict[int, Surveyed], Boots, list[int]]:
+    def _survey(self, old: Index, new: Sequence[int]) -> tuple[dict[int, Surveyed], Boots, list[int]]:
         """The new segments surveyed, the boots after them, and all segments in order of arrival.
 
-        Where a new segment does not come after the old ones, or an old one went, all of them are surveyed again.
+        Where a new segment does not come after the old ones, all of them are surveyed again.
         """
-        first_ms = {number: one.first_ms for number, one in old.segments.items()}
+        times = {number: one.times for number, one in old.segments.items() if number in self.segments}
         boots = Boots(dict(old.boots.state), {name: list(began) for name, began in old.boots.began.items()})
-        surveyed = self._survey_all(self._ordered(new, first_ms), boots)
-        first_ms |= {number: one.first_ms for number, one in surveyed.items()}
-        order = self._ordered([number for number in first_ms if number in self.segments], first_ms)
-        if not gone and order == [*old.order, *surveyed]:
+        known = {self.segments[number].source for number in times}
+        guess = sorted(new, key=lambda n: (self.segments[n].source not in known, *self._place(n)))
+        surveyed = self._survey_all(guess, boots)
+        times |= {number: one.times for number, one in surveyed.items()}
+        order = self._ordered(times)
+        if order == [*(number for number in old.order if number in times), *surveyed]:
             return surveyed, boots, order
         boots = Boots()
         return self._survey_all(order, boots), boots, order
 
-    def _ordered(self, numbers: Iterable[int], first_ms: Mapping[int, int | None]) -> list[int]:
-        """Segments in order of arrival: the sources by the time of their first record, each by offset."""
-        began: dict[int, int] = {}
-        for number, time in first_ms.items():
-            if time is not None and number in self.segments:
-                source = self.segments[number].source
-                if self.segments[number].offset == 0 or source not in began:
-                    began[source] = time
-        return sorted(
-            numbers,
-            key=lambda number: (
-                began.get(self.segments[number].source, 2**62),
-                self.segments[number].source,
-                self.segments[number].offset,
-                number,
-            ),
-        )
+    def _place(self, number: int) -> tuple[int, int, int]:
+        """Where a segment stands among those of its source."""
+        segment = self.segments[number]
+        return segment.source, segment.offset, number
+
+    def _ordered(self, times: Mapping[int, Sequence[int]]) -> list[int]:
+        """Segments in order of arrival, given with the times of their records."""
+        by_source: dict[int, list[Sequence[int]]] = {}
+        for number, known in times.items():
+            by_source.setdefault(self.segments[number].source, []).append(known)
+        of_source = {source: together(every) for source, every in by_source.items()}
+        rank = {source: place for place, source in enumerate(in_order_of_arrival(of_source))}
+        return sorted(times, key=lambda number: (rank[self.segments[number].source], *self._place(number)))
 
     def _survey_all(self, order: Sequence[int], boots: Boots) -> dict[int, Surveyed]:
         """Survey these segments, some ahead of the others, and follow their serials in this order."""
@@ -245,7 +241,7 @@ class Intake:
                 table = events.plain(table)  # a small part would carry the words of all the others
             folder = files.private_directory(self.folder / day_name(day))
             write_parquet(folder / name, table)
-            made[day_name(day)] = _counted(parsed, slice(first, last), name)
+            made[day_name(day)] = _counted(parsed, day, slice(first, last), name)
         return made
 
     def _write_malformed(
@@ -279,7 +275,7 @@ def _held(one: Surveyed) -> Held:
     return Held(
         number=one.number,
         source=one.source,
-        first_ms=one.first_ms,
+        times=list(one.times),
         days=one.days,
         account=asdict(one.account),
         before=dict(changes.before),
@@ -311,8 +307,8 @@ def _added(one: Day, more: Day) -> Day:
     )
 
 
-def _counted(parsed: events.Parsed, rows: slice, file: str) -> Day:
-    """What was counted in some rows of the events."""
+def _counted(parsed: events.Parsed, day: int, rows: slice, file: str) -> Day:
+    """What was counted in the rows of one day."""
     table = parsed.events.slice(rows.start, rows.stop - rows.start)
     time_ms = table["time_ms"].to_numpy()
     lengths = table["types"].combine_chunks().value_lengths().to_numpy()
@@ -328,8 +324,8 @@ def _counted(parsed: events.Parsed, rows: slice, file: str) -> Day:
         first_ms=int(time_ms[0]),
         last_ms=int(time_ms[-1]),
         serials=_serials(table),
-        users=sorted(parsed.asked["users"]),
-        groups=sorted(parsed.asked["groups"]),
+        users=sorted(one for on, one in parsed.asked["users"] if on == day),
+        groups=sorted(one for on, one in parsed.asked["groups"] if on == day),
     )
 
 

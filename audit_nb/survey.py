@@ -4,7 +4,7 @@ From the times follow the windows in which the bytes are read: all records of an
 always lies in one window, however far apart its records were written and in whichever segments they came.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ Array = np.ndarray[Any, Any]
 
 DAY_MS = 86_400_000
 WINDOW_BYTES = 64 << 20
+FEW_BYTES = 8192  # of so few bytes any could be late
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,6 @@ class Surveyed:
     malformed: pa.Table
     seconds: Array
     sizes: Array
-    first_ms: int | None  # the time of the record that stands first
     changes: Changes | None = None
     found: Found | None = None  # until the boots were counted
 
@@ -41,6 +41,17 @@ class Surveyed:
         """The days its records bear, counted from 1970."""
         return np.unique(self.seconds // 86_400).tolist()
 
+    @property
+    def times(self) -> tuple[int, ...]:
+        """Its first second, that behind the first twentieth of its bytes, that before the last one, its last second."""
+        if not len(self.seconds):
+            return ()
+        total = np.cumsum(self.sizes)
+        middle = np.searchsorted(total, [total[-1] * 0.05, total[-1] * 0.95])
+        few = total[-1] < FEW_BYTES
+        bounds = (0, 0, -1, -1) if few else (0, int(middle[0]), int(middle[1]), -1)
+        return tuple(int(self.seconds[place]) for place in bounds)
+
 
 def survey(piece: Piece, host: str) -> Surveyed:
     """Look at one segment."""
@@ -48,16 +59,44 @@ def survey(piece: Piece, host: str) -> Surveyed:
     sizes = (found.places[:, scan.NEXT] - found.places[:, scan.LINE]).astype(np.float64)
     seconds, inverse = np.unique(found.time_ms // 1000, return_inverse=True)
     weights = np.bincount(inverse, sizes, len(seconds)).astype(np.int64)
-    first_ms = int(found.time_ms[0]) if len(found.time_ms) else None
     account = sum(found.accounts, Account())
     malformed = malformed_table(found, host)
-    return Surveyed(piece.segment, piece.source, account, malformed, seconds, weights, first_ms, found=found)
+    return Surveyed(piece.segment, piece.source, account, malformed, seconds, weights, found=found)
 
 
 def counted(one: Surveyed, boots: Boots) -> Surveyed:
     """The segment with its boots, after following its serials; its bytes are let go."""
     changes = boots.follow(one.found) if one.found is not None else []
     return replace(one, changes=changes[0] if changes else Changes(), found=None)
+
+
+def in_order_of_arrival(sources: Mapping[int, Sequence[int]]) -> list[int]:
+    """Sources, given with their `times`, in the order in which they were written.
+
+    They come in the order in which we met them, but an older log may be imported after a newer one: a source goes in
+    front of those that begin where it has ended. A twentieth of its records may be late, as records are; where few are
+    known none may.
+    """
+    placed: list[int] = []
+    for source in sorted(sources):
+        place = len(placed)
+        while place and _before(sources[source], sources[placed[place - 1]]):
+            place -= 1
+        placed.insert(place, source)
+    return placed
+
+
+def _before(one: Sequence[int], other: Sequence[int]) -> bool:
+    return bool(one and other) and one[2] < other[1]
+
+
+def together(times: Iterable[Sequence[int]]) -> tuple[int, ...]:
+    """The times of several segments of one source."""
+    known = [one for one in times if one]
+    if not known:
+        return ()
+    low, early, late, high = zip(*known, strict=True)
+    return min(low), min(early), max(late), max(high)
 
 
 @dataclass(frozen=True)
@@ -111,7 +150,7 @@ def _between(days: Array, first: int, last: int) -> bool:
 
 
 def _cut_day(begin: int, end: int, seconds: Array, sizes: Array, most: int) -> list[tuple[int, int]]:
-    """Parts of a day of about equal size, none larger than `most` unless a second is."""
+    """Parts of a day of about equal size, each near `most`; a second is not cut."""
     total = np.cumsum(sizes)
     parts = int(-(-int(total[-1]) // most))
     wanted = total[-1] * np.arange(1, parts) / parts

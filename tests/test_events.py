@@ -249,7 +249,7 @@ def test_the_account_of_a_failed_login_is_masked_unless_somebody_is_known_by_it(
 
 def test_the_end_of_a_session_proves_nobody_to_exist():
     """login(1) wrote USER_END with res=success for a command that somebody had typed as a name."""
-    typed = "ls /etc".encode().hex().upper()
+    typed = b"ls /etc".hex().upper()
     log = "".join(
         f"type={kind} msg=audit(1000.{n:03d}:{n}): pid=1 uid=0 auid=4294967295 ses=4294967295 "
         f"msg='op=PAM acct={typed} exe=\"/usr/bin/login\" hostname=? addr=? terminal=tty1 res={result}'\n"
