@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from email.message import EmailMessage
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -84,6 +85,18 @@ class Browser:
             assert self._process.poll() is None, "Chromium ended at once"
             time.sleep(0.05)
         raise AssertionError("Chromium did not open its DevTools")
+
+
+def mail_as_a_page(message: EmailMessage, folder: Path) -> Path:
+    """The HTML of a mail as a mail program shows it: pictures in place of their ids."""
+    shown = message.get_body(("html",)).get_content()
+    for part in message.walk():
+        if part.get_content_type() == "image/png":
+            picture = base64.b64encode(part.get_content()).decode()
+            shown = shown.replace(f"cid:{part['Content-ID'].strip('<>')}", f"data:image/png;base64,{picture}")
+    page = folder / "mail.html"
+    page.write_text(shown, encoding="utf-8")
+    return page
 
 
 class Page:

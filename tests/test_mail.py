@@ -26,7 +26,7 @@ import trustme
 import yaml
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
-from browser import Browser
+from browser import Browser, mail_as_a_page
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -560,18 +560,6 @@ def browser(needs):
         yield opened
 
 
-def as_a_page(message, folder: Path) -> Path:
-    """The HTML of a mail as a mail program shows it: pictures in place of their ids."""
-    html = html_of(message)
-    for part in message.walk():
-        if part.get_content_type() == "image/png":
-            picture = base64.b64encode(part.get_content()).decode()
-            html = html.replace(f"cid:{part['Content-ID'].strip('<>')}", f"data:image/png;base64,{picture}")
-    page = folder / "mail.html"
-    page.write_text(html, encoding="utf-8")
-    return page
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [390, 600])
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -579,7 +567,7 @@ def test_the_mail_can_be_read_on_a_phone_and_a_desktop_in_light_and_dark(browser
     long = {"host": "web03", "reason": "x" * 300}
     run = make_run(tmp_path, language=language, hosts={"seen": 14, "total": 15, "missing": [long]})
     page = browser.open(
-        as_a_page(parsed(mail.compose(run, None, tmp_path / "outbox").content()), tmp_path).as_uri(),
+        mail_as_a_page(parsed(mail.compose(run, None, tmp_path / "outbox").content()), tmp_path).as_uri(),
         width=width,
         dark=dark,
     )
@@ -588,13 +576,14 @@ def test_the_mail_can_be_read_on_a_phone_and_a_desktop_in_light_and_dark(browser
     assert page.ask(WIDE) <= width
     assert page.ask("Array.from(document.images).map(i => i.naturalWidth > 0)") == [True]
     assert page.ask(CONTRAST) == []
+    assert [one for one in page.violations() if one["impact"] in ("critical", "serious")] == []
     assert page.ask("getComputedStyle(document.body).backgroundColor") == (
         "rgb(15, 20, 25)" if dark else "rgb(246, 248, 250)"
     )
 
 
 def test_a_mail_program_that_drops_the_style_sheet_still_shows_it_well(browser, run, tmp_path):
-    page = as_a_page(parsed(mail.compose(run, None, tmp_path / "outbox").content()), tmp_path)
+    page = mail_as_a_page(parsed(mail.compose(run, None, tmp_path / "outbox").content()), tmp_path)
     bare = re.sub(r"<style>.*?</style>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     page.write_text(bare.replace('name="color-scheme"', 'name="x"'), encoding="utf-8")
     seen = browser.open(page.as_uri(), width=390)
@@ -604,7 +593,7 @@ def test_a_mail_program_that_drops_the_style_sheet_still_shows_it_well(browser, 
 
 def test_letters_that_are_too_pale_would_be_found(browser, run, tmp_path):
     """The check of contrast can fail."""
-    page = as_a_page(parsed(mail.compose(run, None, tmp_path / "outbox").content()), tmp_path)
+    page = mail_as_a_page(parsed(mail.compose(run, None, tmp_path / "outbox").content()), tmp_path)
     page.write_text(page.read_text(encoding="utf-8").replace("#57606a", "#b0b0b0"), encoding="utf-8")
     assert "Events by hour" in browser.open(page.as_uri(), width=600).ask(CONTRAST)
 
