@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -144,10 +145,38 @@ def answer(
     from audit_nb import store
 
     known = inspect.signature(question.function).parameters
+    if "since" in known:
+        period, told = with_what_was_before(question, **period)
+        options = options | told
     events = store.open_events(places.data, hosts, **period)
     if "hosts" in known:
         options = {**options, "hosts": store.open_hosts(places.data, hosts)}
     return question.function(events, **options)
+
+
+#: How far back a question looks that compares a period with what was before it; at least as long as the period.
+BEFORE = timedelta(days=30)
+
+
+def with_what_was_before(
+    question: Any,  # noqa: ANN401 - tables.Question, imported late
+    since: str | None,
+    until: str | None,
+    timezone: str,
+) -> tuple[dict[str, datetime | None], dict[str, datetime]]:
+    """The period of the events that a question needs which knows its own period, and that period in UTC."""
+    from audit_nb import times
+
+    first, end = times.period(since, until, timezone)
+    known = inspect.signature(question.function).parameters
+    given = {name: moment for name, moment in (("since", first), ("until", end)) if name in known}
+    missing = [f"--{name}" for name in given if given[name] is None and known[name].default is inspect.Parameter.empty]
+    if missing:
+        raise UsageError(f"{question.name} compares a period with what was before it: give {' and '.join(missing)}")
+    length = end - first if first is not None and end is not None else timedelta(0)
+    before = None if first is None else first - max(BEFORE, length)
+    told = {name: moment.replace(tzinfo=None) for name, moment in given.items() if moment is not None}
+    return {"since": before, "until": end}, told
 
 
 def named_question(questions: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - tables.Question, imported late
