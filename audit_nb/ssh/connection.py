@@ -306,6 +306,7 @@ def _first_that_answers(route: Route, timeout_s: float, abort: Abort) -> socket.
             last = fault
             continue
         sock.settimeout(timeout_s)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # small requests wait 40 ms for an ACK otherwise
         abort.watch(sock)
         try:
             sock.connect(address)
