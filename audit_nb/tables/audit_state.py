@@ -44,28 +44,46 @@ def audit_state(events: ir.Table, *, collector: bool = False) -> ir.Table:
     """
     rows = _read(events, collector)
     found = [*_daemon(rows), *_rules(rows), *_settings(rows)]
+    again = _first_signs(events, [row for row in found if row["what"] == "switched off"])
+    found = [_span(row, row["what"], until=again[_place(row)]) if _place(row) in again else row for row in found]
     found.sort(key=lambda row: (row["since"], row["host"], row["what"]))
     return ibis.memtable([{name: row.get(name) for name in SCHEMA} for row in found], schema=SCHEMA)
 
 
 def _read(events: ir.Table, collector: bool) -> list[Row]:
-    """The events that change audit, with the time of the kernel's next event: a sign that it records."""
-    seen = view(events, collector=True)
-    seen = seen.mutate(daemon=seen.type.startswith("DAEMON_"))
-    by_serial = ibis.window(group_by=["host", "boot", "daemon"], order_by=["serial", "time_ms"])
-    placed = seen.mutate(again=seen.time.lead().over(by_serial))
-    changing = placed.filter(placed.type.startswith("DAEMON_") | has_type(placed, "CONFIG_CHANGE"))
-    if not collector:
-        changing = changing.filter(~changing.by_collector.fill_null(False))
+    """The events that change audit, the earliest first."""
+    seen = view(events, collector=collector)
+    changing = seen.filter(seen.type.startswith("DAEMON_") | has_type(seen, "CONFIG_CHANGE"))
     form = changing.records[changing.types.index("CONFIG_CHANGE")]["form"]
     refused = has_type(changing, "CONFIG_CHANGE") & form.re_search(REFUSED).fill_null(False)
+    columns = ("host", "boot", "time", "time_ms", "serial", "type", "op", "pid", "who", "exe")
     chosen = changing.select(
-        "host", "boot", "time", "time_ms", "serial", "type", "op", "pid", "who", "exe", "again",
+        *columns,
         keys=changing["keys"].join(" "),
         details=fields_of(changing),
         success=ibis.ifelse(refused, False, changing.success),
-    )  # fmt: skip
+    )
     return chosen.order_by("time_ms", "host", "serial").limit(MOST).to_pyarrow().to_pylist()
+
+
+def _first_signs(events: ir.Table, offs: list[Row]) -> dict[tuple[Any, ...], datetime]:
+    """The time of the kernel's next event behind each of these, where there is one."""
+    if not offs:
+        return {}
+    places = ibis.memtable([dict(zip(PLACE, _place(row), strict=True)) for row in offs], schema=PLACE)
+    kernel = events.filter(~events.type.startswith("DAEMON_"), events.host.isin(sorted({row["host"] for row in offs})))
+    by_serial = ibis.window(group_by=["host", "boot"], order_by=["serial", "time_ms"])
+    following = kernel.select(*PLACE, again=kernel.time.lead().over(by_serial))
+    signs = following.semi_join(places, list(PLACE)).filter(lambda rows: rows.again.notnull())
+    return {_place(row): row["again"] for row in signs.to_pyarrow().to_pylist()}
+
+
+#: Where an event is found again.
+PLACE = {"host": "string", "boot": "int32", "serial": "int64", "time_ms": "int64"}
+
+
+def _place(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in PLACE)
 
 
 def _daemon(rows: Iterable[Row]) -> Iterator[Row]:
@@ -112,8 +130,7 @@ def _settings(rows: Iterable[Row]) -> Iterator[Row]:
             continue
         row = row | {"details": f"{name}={said[name]} old={said.get('old', '?')}"}
         to = said[name] if name == SWITCH and row["success"] is not False else None
-        what = {"0": "switched off", "2": "locked"}.get(to, "set")
-        yield _span(row, what, until=row["again"] if what == "switched off" else None)
+        yield _span(row, {"0": "switched off", "2": "locked"}.get(to, "set"))
 
 
 def _span(row: Row, what: str, *, until: datetime | None = None) -> Row:
