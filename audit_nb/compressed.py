@@ -11,7 +11,7 @@ import lzma
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from audit_nb.errors import AuditNbError
 
@@ -42,7 +42,7 @@ def compression(head: bytes) -> str | None:
     return next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
 
 
-def open_decompressed(path: Path, *, limit: int = LIMIT) -> BinaryIO:
+def open_decompressed(path: Path, *, limit: int = LIMIT) -> io.BufferedReader:
     """The plain bytes of the file at `path`, to be read from front to back.
 
     Reading raises Unreadable where the compressed data is damaged, where it unpacks to more than `limit` bytes, and
@@ -55,13 +55,13 @@ def open_decompressed(path: Path, *, limit: int = LIMIT) -> BinaryIO:
     return io.BufferedReader(_Bounded(file, kind, path, limit), buffer_size=1 << 18)
 
 
-def _open_zstd(file: BinaryIO) -> BinaryIO:
+def _open_zstd(file: BinaryIO) -> Any:  # noqa: ANN401 - pyarrow ships no types
     import pyarrow as pa
 
     return pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
 
 
-_OPENERS: dict[str, Callable[[BinaryIO], BinaryIO]] = {
+_OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
     "gzip": lambda file: gzip.GzipFile(fileobj=file, mode="rb"),
     "xz": lzma.LZMAFile,
     "bz2": bz2.BZ2File,

@@ -19,6 +19,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from audit_nb import files
 from audit_nb.errors import AuditNbError
@@ -151,7 +152,7 @@ class _Server:
             server.close()
             await server.wait_closed()
 
-    async def _listen(self, host: str):  # noqa: ANN202 - asyncssh's acceptor
+    async def _listen(self, host: str) -> Any:  # noqa: ANN401 - asyncssh's acceptor
         import asyncssh
 
         class LoginByKey(asyncssh.SSHServer):
@@ -177,23 +178,25 @@ class _Server:
         return server
 
 
-def _read_only(channel: object, root: bytes):  # noqa: ANN202 - asyncssh's SFTPServer
+CHANGES = (
+    *("open56", "write", "setstat", "lsetstat", "fsetstat", "mkdir", "rmdir", "remove", "rename", "posix_rename"),
+    *("symlink", "link", "fsync", "lock", "unlock"),
+)
+
+
+def _read_only(channel: Any, root: bytes) -> Any:  # noqa: ANN401 - asyncssh's channel and SFTPServer
     """An SFTP server that sees one folder and changes nothing in it."""
     import asyncssh
+
+    def refuse(*_: object) -> None:
+        raise asyncssh.SFTPPermissionDenied("the demo hosts are read-only")
 
     class ReadOnly(asyncssh.SFTPServer):
         def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
             if pflags & ~asyncssh.FXF_READ:
-                self._refuse()
+                refuse()
             return super().open(path, pflags, attrs)
 
-        def open56(self, path: bytes, desired_access: int, flags: int, attrs: asyncssh.SFTPAttrs) -> object:
-            self._refuse()
-
-        def _refuse(self, *_: object) -> None:
-            raise asyncssh.SFTPPermissionDenied("the demo hosts are read-only")
-
-        setstat = lsetstat = fsetstat = mkdir = rmdir = remove = rename = posix_rename = symlink = link = _refuse
-        write = fsync = lock = unlock = _refuse
-
+    for name in CHANGES:
+        setattr(ReadOnly, name, refuse)
     return ReadOnly(channel, chroot=root)

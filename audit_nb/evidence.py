@@ -76,7 +76,9 @@ def _verify_host(archive: Archive, host: str, brought: int, reports: list[dict[s
 
 def _breaks(segments: Iterable[Segment]) -> list[str]:
     """Where the segments of a source do not follow one another, or their numbers do not."""
-    found, expected, ends = [], 1, {}
+    found: list[str] = []
+    ends: dict[int, int] = {}
+    expected = 1
     for segment in segments:
         if segment.number != expected:
             found.append(
@@ -166,4 +168,8 @@ def _period(report: dict[str, Any]) -> tuple[int | None, int | None]:
     said = report.get("period", {})
     zone = said.get("timezone") or "UTC"
     first, end = times.period(said.get("since"), said.get("until"), zone, now=report["_made_at"])
-    return first and int(first.timestamp() * 1000), end and int(end.timestamp() * 1000)
+    return _ms(first), _ms(end)
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)

@@ -23,19 +23,32 @@ MAX_DEPTH = 20
 SECRET_WORDS = {"password", "passphrase", "key", "private_key", "secret", "token"}
 
 
-def _text(pattern: str, what: str) -> Any:  # noqa: ANN401 - an annotated type
-    return Annotated[str, StringConstraints(pattern=pattern), Field(json_schema_extra={"what": what})]
+def _shape(pattern: str) -> StringConstraints:
+    return StringConstraints(pattern=pattern)
 
 
-HostName = _text(r"^\w[\w.-]{0,59}$", "letters, digits, '_', '-' and '.' (not first), at most 60")
-Word = _text(r"^[^\s,/]{1,100}$", "one word without blanks, commas and slashes")
-Login = _text(r"^[^\s:@-][^\s:@]{0,99}$", "a login name")
-Address = _text(r"^[^\s/@-][^\s/@]*$", "a name or an IP address")
-Variable = _text(r"^[A-Za-z_][A-Za-z0-9_.-]*$", "the name of an environment variable or credential, never the secret")
-Absolute = _text(r"^/[^\x00\n]*[^\x00\n/]$", "an absolute path")
-Program = _text(r"^/[\w./+-]+$", "the absolute path of a program")
-Fingerprint = _text(r"^SHA256:[A-Za-z0-9+/]{43}=?$", "a fingerprint such as `ssh-keygen -lf` prints: SHA256:…")
-Jump = _text(r"^[^\s-][^\s]*$", "[user@]host[:port], several with commas between them, or none")
+def _what(words: str) -> Any:  # noqa: ANN401 - pydantic's FieldInfo
+    """What is expected, in the words of a message."""
+    return Field(json_schema_extra={"what": words})
+
+
+HostName = Annotated[
+    str, _shape(r"^\w[\w.-]{0,59}$"), _what("letters, digits, '_', '-' and '.' (not first), at most 60")
+]
+Word = Annotated[str, _shape(r"^[^\s,/]{1,100}$"), _what("one word without blanks, commas and slashes")]
+Login = Annotated[str, _shape(r"^[^\s:@-][^\s:@]{0,99}$"), _what("a login name")]
+Address = Annotated[str, _shape(r"^[^\s/@-][^\s/@]*$"), _what("a name or an IP address")]
+Variable = Annotated[
+    str,
+    _shape(r"^[A-Za-z_][A-Za-z0-9_.-]*$"),
+    _what("the name of an environment variable or credential, never the secret"),
+]
+Absolute = Annotated[str, _shape(r"^/[^\x00\n]*[^\x00\n/]$"), _what("an absolute path")]
+Program = Annotated[str, _shape(r"^/[\w./+-]+$"), _what("the absolute path of a program")]
+Fingerprint = Annotated[
+    str, _shape(r"^SHA256:[A-Za-z0-9+/]{43}=?$"), _what("a fingerprint such as `ssh-keygen -lf` prints: SHA256:…")
+]
+Jump = Annotated[str, _shape(r"^[^\s-][^\s]*$"), _what("[user@]host[:port], several with commas between them, or none")]
 
 
 def _as_list(value: Any) -> Any:  # noqa: ANN401 - whatever stood in the file

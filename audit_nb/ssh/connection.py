@@ -72,7 +72,12 @@ class Connection:
     def start(self, channel: paramiko.Channel, command: str | None) -> None:
         """Start a command (None: the SFTP subsystem) on a session; paramiko's own wait for the answer has no limit."""
         late = threading.Event()
-        timer = threading.Timer(self.host.timeout_s, lambda: (late.set(), channel.close()))
+
+        def give_up() -> None:
+            late.set()
+            channel.close()
+
+        timer = threading.Timer(self.host.timeout_s, give_up)
         timer.start()
         try:
             if command is None:
