@@ -169,7 +169,7 @@ def _by_command(host: Host, connection: Connection, say: Say) -> None:
         )
     except SshError as fault:
         for step in ("auditd", "clock", "disk"):
-            say(step, "unknown", f"the login may run no command ({_bare(host, fault)})")
+            say(step, "unknown", _bare(host, fault))
         return
     words = ran.out.decode(errors="replace").split("\n")
     if len(words) < 4 or words[1] not in ("running", "stopped"):

@@ -116,7 +116,8 @@ def _record(data_dir: Path, result: FetchResult, tell: Tell, *, stage: str = "fe
         fetches.record(data_dir, result)
     text = f"{result.new_bytes:,} new bytes" if result.new_bytes else "nothing new"
     if result.reason:
-        text = f"{text}; {result.reason}" if result.outcome == "partial" else result.reason
+        reason = result.reason.removeprefix(f"{result.host}: ")
+        text = f"{text}; {reason}" if result.outcome == "partial" else reason
     tell(Step(stage, result.host, result.new_bytes, None, text=text, failed=result.outcome == "failed"))
 
 

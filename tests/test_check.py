@@ -104,3 +104,13 @@ def test_a_login_that_runs_no_command_is_no_failure(sshd):
     (rows,) = steps(server.host())
     assert rows["log"].state == "ok"
     assert [rows[step].state for step in ("auditd", "clock", "disk")] == ["unknown"] * 3
+
+
+def test_a_login_that_may_run_nothing_at_all_is_told_so(tmp_path):
+    """The demo's hosts refuse any command: a sentence, not a broken connection."""
+    from audit_nb import demo, inventory
+
+    with demo.serving(tmp_path / "demo") as path:
+        (rows,) = steps(inventory.load(path).host("db02"))
+    assert rows["log"].state == "ok"
+    assert {rows[step].sentence for step in ("auditd", "clock", "disk")} == {"the login may run no command there"}

@@ -94,8 +94,13 @@ class Connection:
     def run(self, command: str, *, limit: int = OUTPUT_LIMIT) -> Ran:
         """Run one command of ours; at most `limit` bytes of its output and the host's time limit altogether."""
         deadline = time.monotonic() + self.host.timeout_s
-        with self.channel() as channel, self.failures(f"run {command.split()[0]}"):
-            self.start(channel, command)
+        with self.channel() as channel, self.failures("run a command"):
+            try:
+                self.start(channel, command)
+            except paramiko.SSHException as fault:
+                if not self.transport.is_active():
+                    raise
+                raise SshError(f"{self.host.name}: the login may run no command there", step="read") from fault
             channel.shutdown_write()
             out = _drain(channel.recv, limit, deadline)
             err = _drain(channel.recv_stderr, 65536, deadline)
