@@ -194,7 +194,12 @@ def open_malformed(data_dir: Path | str, hosts: Iterable[str] | None = None) -> 
     return _opened([str(folder_of(data_dir, index.host) / str(index.malformed)) for index in found], events.MALFORMED)
 
 
-def open_hosts(data_dir: Path | str, hosts: Iterable[str] | None = None) -> ir.Table:
+def open_hosts(
+    data_dir: Path | str,
+    hosts: Iterable[str] | None = None,
+    *,
+    spark: Any = None,  # noqa: ANN401 - a pyspark.sql.SparkSession, as for `open_events`
+) -> ir.Table:
     """One row for each host that was ever tried or imported: its newest attempt, and what is stored of it.
 
     host, outcome, reason, fetched_at (of the newest attempt); first_time, last_time, segments, bytes, record_bytes,
@@ -207,7 +212,8 @@ def open_hosts(data_dir: Path | str, hosts: Iterable[str] | None = None) -> ir.T
     stored = {index.host: index for index in _indexes(data_dir, hosts)}
     names = sorted(name for name in {*states, *stored} if wanted is None or name in wanted)
     rows = [_host_row(name, states.get(name, {}), stored.get(name)) for name in names]
-    return ibis.memtable(pa.Table.from_pylist(rows, schema=HOSTS))
+    table = pa.Table.from_pylist(rows, schema=HOSTS)
+    return ibis.memtable(table) if spark is None else _lent_to(spark, table)
 
 
 def _host_row(host: str, state: Mapping[str, Any], index: Index | None) -> dict[str, Any]:
@@ -273,9 +279,19 @@ def _opened_on(spark: Any, paths: list[str], schema: pa.Schema) -> ir.Table:  # 
     """These files as one table on Spark, which takes a path for a pattern; Ibis' `read_parquet` takes only one there."""
     if not paths:
         return ibis.memtable(schema.empty_table())
-    view = ibis.util.gen_name("audit_nb_events")
-    spark.read.parquet(*(re.sub(r"([][{}*?\\])", r"\\\1", path) for path in paths)).createOrReplaceTempView(view)
-    return _ibis_on(spark).table(view)
+    return _view(spark, spark.read.parquet(*(re.sub(r"([][{}*?\\])", r"\\\1", path) for path in paths)))
+
+
+def _lent_to(spark: Any, table: pa.Table) -> ir.Table:  # noqa: ANN401 - a SparkSession
+    """A table of ours on Spark; Ibis would bring it there through pandas, where a null becomes the text `NaN`."""
+    return _view(spark, spark.createDataFrame(table)).cast(dict(ibis.schema(table.schema).items()))
+
+
+def _view(spark: Any, frame: Any) -> ir.Table:  # noqa: ANN401 - a SparkSession and its DataFrame
+    name = ibis.util.gen_name("audit_nb")
+    connection = _ibis_on(spark)
+    frame.createOrReplaceTempView(name)
+    return connection.table(name)
 
 
 def _of_ms(milliseconds: int | None) -> datetime | None:
