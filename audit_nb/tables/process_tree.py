@@ -76,13 +76,14 @@ def process_tree(
 
 
 def _read(chosen: ir.Table) -> dict[Process, dict[str, Any]]:
-    """The processes of some events, with what is known of each."""
+    """The processes of some events, with what is known of each: an event that does not tell hides nothing."""
+
+    def told(column: str) -> ir.BooleanValue:
+        return chosen[column].notnull()
+
     sums = chosen.group_by("host", "boot", "pid").agg(
-        ppid=chosen.ppid.argmin(chosen.moment),
-        who=chosen.who.argmax(chosen.moment),
-        as_whom=chosen.as_whom.argmax(chosen.moment),
-        exe=chosen.exe.argmax(chosen.moment),
-        command=chosen.command.argmax(chosen.moment),
+        ppid=chosen.ppid.argmin(chosen.moment, where=told("ppid")),
+        **{name: chosen[name].argmax(chosen.moment, where=told(name)) for name in ("who", "as_whom", "exe", "command")},
         first=chosen.time.min(),
         began=chosen.moment.min(),
         last=chosen.time.max(),
