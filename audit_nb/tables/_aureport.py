@@ -19,6 +19,8 @@ the captures.
 import ibis
 import ibis.expr.types as ir
 
+from audit_nb.tables._records import form_of
+
 #: Types that leave an event open: those from 1300 to 1999, without the ones named above and without PROCTITLE.
 STAYS_OPEN = (
     "SYSCALL|PATH|IPC|SOCKETCALL|CONFIG_CHANGE|SOCKADDR|CWD|EXECVE|IPC_SET_PERM|MQ_OPEN|MQ_SENDRECV|MQ_NOTIFY|MQ_GETSETATTR|"
@@ -201,7 +203,7 @@ def dropped(events: ir.Table, *, sockets: bool, uids: bool = False) -> ir.Boolea
     """
     forms = events.records.map(lambda record: record["form"])
     apparmor = events.types.contains("AVC") & (forms.filter(lambda form: form.contains("apparmor=")).length() > 0)
-    call = events.records[events.types.index("SYSCALL").nullif(-1).cast("int32")]["form"]
+    call = form_of(events, "SYSCALL")
     cut = events.types.contains("SYSCALL") & ~call.re_search(
         r"syscall=\S+ (?:.* )?a0=\S+ a1=\S+ (?:.* )?pid=\S+ auid=\S+ "
     )

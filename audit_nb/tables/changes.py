@@ -5,7 +5,7 @@ import ibis.expr.types as ir
 
 from audit_nb.tables._paths import absolute
 from audit_nb.tables._topics import CHANGING, OPENING, PATHS, SYSCALLS, TYPES, WRITING
-from audit_nb.tables._words import as_whom, fields_of, has_type, listed, view
+from audit_nb.tables._words import as_whom, fields_of, has_type, joined, listed, view
 
 
 def changes(
@@ -48,13 +48,9 @@ def _events(seen: ir.Table) -> ir.Table:
     by_type = [(has_type(seen, *types), topic) for topic, types in TYPES.items()]
     by_call = [(seen.syscall.isin(calls).fill_null(False), topic) for topic, calls in SYSCALLS.items()]
     named = seen.mutate(topic=ibis.cases(*by_type, *by_call), how=ibis.coalesce(_call(seen), seen.type))
-    said = (
-        ibis.array([named["op"], named["keys"].join(" "), fields_of(named)])
-        .filter(lambda text: text.notnull())
-        .join(" ")
-    )
-    files = named.names.join(" ").nullif("")
-    what = ibis.coalesce(named.account, named.unit, said.nullif(""), files)
+    words = ibis.array([named["op"], joined(named["keys"]), fields_of(named)])
+    said = joined(words.filter(lambda text: text.notnull()))
+    what = ibis.coalesce(named.account, named.unit, said, joined(named.names))
     return named.mutate(what=what).filter(named.topic.notnull()).select(*COLUMNS)
 
 
