@@ -7,7 +7,8 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from audit_nb.tables._words import fields_of, has_type, view
+from audit_nb.tables._records import form_of
+from audit_nb.tables._words import fields_of, has_type, joined, view
 
 #: No more changes than these are read, the earliest: a log with more was made to be unreadable.
 MOST = 200_000
@@ -54,12 +55,12 @@ def _read(events: ir.Table, collector: bool) -> list[Row]:
     """The events that change audit, the earliest first."""
     seen = view(events, collector=collector)
     changing = seen.filter(seen.type.startswith("DAEMON_") | has_type(seen, "CONFIG_CHANGE"))
-    form = changing.records[changing.types.index("CONFIG_CHANGE")]["form"]
+    form = form_of(changing, "CONFIG_CHANGE")
     refused = has_type(changing, "CONFIG_CHANGE") & form.re_search(REFUSED).fill_null(False)
     columns = ("host", "boot", "time", "time_ms", "serial", "type", "op", "pid", "who", "exe")
     chosen = changing.select(
         *columns,
-        keys=changing["keys"].join(" "),
+        keys=joined(changing["keys"]),
         details=fields_of(changing),
         success=ibis.ifelse(refused, False, changing.success),
     )
