@@ -55,8 +55,7 @@ def _read(events: ir.Table, collector: bool) -> list[Row]:
     """The events that change audit, the earliest first."""
     seen = view(events, collector=collector)
     changing = seen.filter(seen.type.startswith("DAEMON_") | has_type(seen, "CONFIG_CHANGE"))
-    form = form_of(changing, "CONFIG_CHANGE")
-    refused = has_type(changing, "CONFIG_CHANGE") & form.re_search(REFUSED).fill_null(False)
+    refused = form_of(changing, "CONFIG_CHANGE").re_search(REFUSED).fill_null(False)
     columns = ("host", "boot", "time", "time_ms", "serial", "type", "op", "pid", "who", "exe")
     chosen = changing.select(
         *columns,

@@ -34,7 +34,7 @@ def failures_over_time(events: ir.Table, *, minutes: int = 10, at_least: int = 1
     busy = rows.filter(rows.attempts >= at_least)
     counts = {name: busy[name] for name in ("attempts", "hosts", "addresses", "accounts")}
     table = busy.select(
-        time=busy.stretch.as_timestamp("ms"),
+        time=(busy.stretch // 1000).as_timestamp("s"),
         **counts,
         address=busy.address,
         address_attempts=busy.address_attempts.fill_null(0),
