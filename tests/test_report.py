@@ -435,6 +435,23 @@ def test_one_failing_notebook_does_not_stop_the_others(desk: Desk) -> None:
     assert "<script>\\x1b" not in page
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core plays one notebook at a time")
+def test_notebooks_are_played_side_by_side(desk: Desk) -> None:
+    """Two that wait for each other both end, and the progress of both is told."""
+    for own, other in (("one", "two"), ("two", "one")):
+        cell = f"import pathlib, time\nfolder = pathlib.Path({str(desk.folder)!r})\n(folder / '{own}').touch()\n"
+        cell += f"for _ in range(600):\n    if (folder / '{other}').exists():\n        break\n    time.sleep(0.1)\n"
+        desk.notebook(own, cell + f"assert (folder / '{other}').exists()")
+    told: list[Step] = []
+    made = desk.make("one", "two", tell=told.append)
+    assert [notebook["status"] for notebook in made.report["notebooks"]] == ["done", "done"]
+    for name in ("one", "two"):
+        steps = [step for step in told if step.item == name]
+        assert [step.done for step in steps if step.text is None] == sorted(step.done for step in steps[:-1])
+        assert steps[0].total == 3
+        assert steps[-1].text is not None
+
+
 def test_when_every_notebook_fails_the_report_says_so(desk: Desk) -> None:
     """It is made all the same, and is called failed."""
     desk.notebook("one", "1 / 0")
@@ -910,9 +927,12 @@ def test_the_code_is_hidden_until_it_is_asked_for(english: report.Run, browser: 
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_no_page_scrolls_sideways(english: report.Run, browser: Browser, width: int, dark: bool) -> None:
+@pytest.mark.parametrize("language", ["english", "korean"])
+def test_no_page_scrolls_sideways(
+    language: str, request: pytest.FixtureRequest, browser: Browser, width: int, dark: bool
+) -> None:
     """On a phone a wide table scrolls inside its box, the page does not; charts take the narrow picture there."""
-    for path in pages_of(english):
+    for path in pages_of(request.getfixturevalue(language)):
         page = browser.open(path.as_uri(), width=width, dark=dark)
         assert page.ask("document.documentElement.scrollWidth") <= width, path.name
         narrow = page.ask("Array.from(document.images).map(i => i.currentSrc === i.src)")

@@ -99,7 +99,7 @@ def write_neighbours(reports_dir: Path, name: str) -> None:
     for place, folder in enumerate(order):
         for where, other in (("previous", place - 1), ("next", place + 1)):
             near = newest[order[other]] if 0 <= other < len(order) else None
-            address = near and f"../{near['path'].split('/', 1)[1]}/index.html"
+            address = f"../{near['path'].split('/', 1)[1]}/index.html" if near else None
             page = pages.render_neighbour(where, address, found[0]).encode("utf-8", "backslashreplace")
             target = reports_dir / folder / f"{where}.html"
             if not target.exists() or target.read_bytes() != page:
