@@ -10,3 +10,15 @@ def form_of(events: ir.Table, record_type: str) -> ir.StringValue:
     """
     place = events.types.index(record_type).nullif(-1).cast("int32")
     return events.records[place]["form"]
+
+
+def refused(events: ir.Table) -> ir.BooleanValue:
+    """Whether the record of a change of audit says that it was refused.
+
+    The system call that carries it to the kernel is a message that arrives: it succeeds all the same.
+    """
+    return form_of(events, "CONFIG_CHANGE").re_search(REFUSED).fill_null(False)
+
+
+#: The word of a result that is a failure, with or without names behind it.
+REFUSED = "(^|[^a-z])res=(0|no|failed)([^a-z0-9]|$)"

@@ -7,12 +7,11 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from audit_nb.tables._records import form_of
+from audit_nb.tables._records import refused
 from audit_nb.tables._words import fields_of, has_type, joined, view
 
 #: No more changes than these are read, the earliest: a log with more was made to be unreadable.
 MOST = 200_000
-REFUSED = "(^|[^a-z])res=(0|no|failed)([^a-z0-9]|$)"
 SWITCH = "audit_enabled"
 SCHEMA = {
     "host": "string",
@@ -55,13 +54,12 @@ def _read(events: ir.Table, collector: bool) -> list[Row]:
     """The events that change audit, the earliest first."""
     seen = view(events, collector=collector)
     changing = seen.filter(seen.type.startswith("DAEMON_") | has_type(seen, "CONFIG_CHANGE"))
-    refused = form_of(changing, "CONFIG_CHANGE").re_search(REFUSED).fill_null(False)
     columns = ("host", "boot", "time", "time_ms", "serial", "type", "op", "pid", "who", "exe")
     chosen = changing.select(
         *columns,
         keys=joined(changing["keys"]),
         details=fields_of(changing),
-        success=ibis.ifelse(refused, False, changing.success),
+        success=ibis.ifelse(refused(changing), False, changing.success),
     )
     return chosen.order_by("time_ms", "host", "serial").limit(MOST).to_pyarrow().to_pylist()
 
