@@ -5,8 +5,10 @@ import email.policy
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -179,3 +181,32 @@ def test_a_process_with_no_home_and_a_read_only_checkout_still_answers(tmp_path)
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("host,time,")
+
+
+def test_the_demo_hosts_are_served_until_ctrl_c_and_cost_nothing_meanwhile(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "audit_nb", "demo"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        line = process.stderr.readline()
+        inventory = line.split("--inventory ")[1].strip()
+        fetched = audit_nb(tmp_path, "fetch", "--inventory", inventory, "--host", "db02")
+        assert fetched.returncode == 0, fetched.stderr
+        used = cpu_seconds(process.pid)
+        time.sleep(2)
+        assert cpu_seconds(process.pid) - used < 1
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        assert "The demo hosts are gone." in process.stderr.read()
+    finally:
+        process.kill()
+
+
+def cpu_seconds(pid: int) -> float:
+    """The processor time that a process has used so far (proc(5), fields 14 and 15 of stat)."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,5 +1,6 @@
 """The verbs that move something up the stair: fetch, import, rebuild, report, run, send, demo."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -131,9 +132,8 @@ def demo(places: Places) -> None:
     with hosts.serving(places.data / stair.DEMO / "hosts") as inventory:
         say(f"Three hosts are served on loopback; fetch them with: audit-nb fetch --inventory {inventory}")
         try:
-            while True:
-                click.pause(info="")
-        except (KeyboardInterrupt, EOFError):
+            signal.pause()
+        except KeyboardInterrupt:
             say("The demo hosts are gone.")
 
 
