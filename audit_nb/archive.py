@@ -16,6 +16,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -26,7 +27,7 @@ from audit_nb.compressed import open_decompressed
 from audit_nb.errors import AuditNbError
 from audit_nb.manifest import Digest, Lineage, Manifest, Segment, json_lines
 
-__all__ = ["Archive", "Digest", "EvidenceError", "Lineage", "Segment", "lock", "open_decompressed"]
+__all__ = ["Archive", "Block", "Digest", "EvidenceError", "Lineage", "Segment", "lock", "open_decompressed"]
 
 HEAD_BYTES = 4096  # a source is recognised by the digest of so many first bytes …
 TAIL_BYTES = 4096  # … and of so many last bytes of what is held
@@ -38,6 +39,33 @@ _ZSTD_LEVEL = 1  # half again as fast as the default of 3, for logs 2 % larger
 
 class EvidenceError(AuditNbError):
     """Bytes of the archive that are gone or are not the bytes that were fetched."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Bytes made ready to be kept: compressed, and with what the manifest says of them."""
+
+    compressed: bytes
+    length: int
+    sha256: str
+    beginning: bytes
+    tail: Digest
+    first_ms: int | None
+    last_ms: int | None
+
+    @classmethod
+    def of(cls, data: bytes) -> "Block":
+        """The costly half of keeping `data`; threads may do it for several blocks at once."""
+        last = max(MOMENT.finditer(data, max(0, len(data) - EDGE)), key=re.Match.start, default=None)
+        return cls(
+            compressed=_zstd().compress(data, asbytes=True),
+            length=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            beginning=data[:HEAD_BYTES],
+            tail=Digest.of(data[-TAIL_BYTES:]),
+            first_ms=_moment(MOMENT.search(data, 0, EDGE)),
+            last_ms=_moment(last),
+        )
 
 
 class Archive:
@@ -113,7 +141,7 @@ class Archive:
     def append(
         self,
         host: str,
-        data: bytes,
+        data: bytes | Block,
         *,
         path: str,
         via: str,
@@ -132,34 +160,34 @@ class Archive:
         """
         folder = files.private_directory(self.folder / checked_name(host))
         manifest = self._manifest(host)
+        block = data if isinstance(data, Block) else Block.of(data)
         lineage = manifest.lineages[source] if source is not None else None
-        if offset != (lineage.end if lineage else base[1] if base else 0) or not data:
-            raise ValueError(f"{host}: {len(data)} bytes at {offset} do not follow what is held of source {source}")
+        if offset != (lineage.end if lineage else base[1] if base else 0) or not block.length:
+            raise ValueError(f"{host}: {block.length} bytes at {offset} do not follow what is held of source {source}")
         number = max((known.number for known in manifest.segments[-1:]), default=0) + 1
-        head, line = self._beginning(host, lineage, base, data)
-        compressed = _zstd().compress(data, asbytes=True)
+        head, line = self._beginning(host, lineage, base, block.beginning)
         segment = Segment(
             host=host,
             number=number,
             source=source if source is not None else number,
             path=path,
             offset=offset,
-            length=len(data),
-            sha256=hashlib.sha256(data).hexdigest(),
-            stored=len(compressed),
+            length=block.length,
+            sha256=block.sha256,
+            stored=len(block.compressed),
             head=head,
             line=line,
-            tail=Digest.of(data[-TAIL_BYTES:]),
+            tail=block.tail,
             fetched_at=fetched_at or datetime.now(UTC),
             via=via,
             host_key=host_key,
             whole=not unfinished,
             replaces=lineage.unfinished.number if lineage and lineage.unfinished else None,
             base=base if lineage is None else None,
-            first_ms=_moment(MOMENT.search(data, 0, EDGE)),
-            last_ms=_moment(max(MOMENT.finditer(data, max(0, len(data) - EDGE)), key=re.Match.start, default=None)),
+            first_ms=block.first_ms,
+            last_ms=block.last_ms,
         )
-        files.write_private(self._file(host, number), compressed)
+        files.write_private(self._file(host, number), block.compressed)
         self.append_row(host, segment.row())
         if segment.offset == 0 or number == 1:
             files.sync_directory(folder.parent)
@@ -168,7 +196,7 @@ class Archive:
     def _beginning(
         self, host: str, lineage: Lineage | None, base: tuple[int, int] | None, data: bytes
     ) -> tuple[Digest, Digest]:
-        """The digests of the first bytes and of the first line of the source once `data` stands at its end."""
+        """The digests of a source's first bytes and first line once what begins with `data` stands at its end."""
         if lineage is not None and lineage.head.length >= HEAD_BYTES:
             return lineage.head, lineage.line
         before = b""
@@ -180,7 +208,7 @@ class Archive:
         except EvidenceError:  # pruned: the digests that are known go on to serve
             if lineage is not None:
                 return lineage.head, lineage.line
-        head = (before + data[:HEAD_BYTES])[:HEAD_BYTES]
+        head = (before + data)[:HEAD_BYTES]
         return Digest.of(head), Digest.of(first_line(head))
 
     def rows(self, host: str, kind: str) -> list[dict[str, Any]]:

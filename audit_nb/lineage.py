@@ -6,16 +6,18 @@ begins like a source and then differs was truncated, rewritten or begins alike: 
 names how many first bytes it shares, so that no byte is kept twice and each file can be put together again.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from audit_nb.archive import HEAD_BYTES, TAIL_BYTES, Archive, Digest, EvidenceError, Lineage
+from audit_nb.archive import HEAD_BYTES, TAIL_BYTES, Archive, Block, Digest, EvidenceError, Lineage
 from audit_nb.errors import AuditNbError
 
 SEGMENT_BYTES = 4 << 20
+READY_AHEAD = 2  # blocks that are made ready while others are read
 
 
 class Readable(Protocol):
@@ -145,20 +147,31 @@ def blocks_of_lines(pieces: Iterator[bytes], limit: int = SEGMENT_BYTES) -> Iter
 
     A line longer than `limit` is cut: auditd writes none of more than 8970 bytes (MAX_AUDIT_MESSAGE_LENGTH).
     """
-    block = bytearray()
+    waiting: list[bytes] = []
+    size = 0
     for piece in pieces:
-        block += piece
-        if len(block) >= limit:
-            end = block.rfind(b"\n") + 1 or len(block)
-            with memoryview(block) as view:
-                whole = bytes(view[:end])
-            del block[:end]
-            yield whole, True
-    end = block.rfind(b"\n") + 1
+        waiting.append(piece)
+        size += len(piece)
+        if size >= limit:
+            block, rest = _cut(waiting)
+            yield block, True
+            waiting, size = ([rest], len(rest)) if rest else ([], 0)
+    last = b"".join(waiting)
+    end = last.rfind(b"\n") + 1
     if end:
-        yield bytes(block[:end]), True
-    if end < len(block):
-        yield bytes(block[end:]), False
+        yield last[:end], True
+    if end < len(last):
+        yield last[end:], False
+
+
+def _cut(pieces: list[bytes]) -> tuple[bytes, bytes]:
+    """The bytes up to the last newline and those behind it; all of them where there is no newline."""
+    for index in range(len(pieces) - 1, -1, -1):
+        end = pieces[index].rfind(b"\n") + 1
+        if end:
+            rest = b"".join([pieces[index][end:], *pieces[index + 1 :]])
+            return b"".join([*pieces[:index], pieces[index][:end]]), rest
+    return b"".join(pieces), b""
 
 
 def keep(
@@ -219,7 +232,7 @@ class _Writer:
     what was read, then all that was read is of the old file and is kept; else the block is left out. When the
     connection broke before the answer came, the block is kept; the next fetch sees whether the file goes on from it.
 
-    Compressing and syncing a block happens in a thread while the next one is on its way.
+    Blocks are compressed and hashed side by side, and written in their order, while the next ones are on their way.
     """
 
     def __init__(self, archive: Archive, host: str, file: Readable, place: Place, origin: Origin) -> None:
@@ -228,16 +241,17 @@ class _Writer:
         self.asked_to = place.held
         self._tail = place.tail
         self._source, self._offset = place.source, place.held
-        self._pool = ThreadPoolExecutor(1, "store")
-        self._storing: Future[None] | None = None
+        self._makers, self._keeper = ThreadPoolExecutor(READY_AHEAD, "make"), ThreadPoolExecutor(1, "keep")
+        self._storing: deque[Future[None]] = deque()
 
     def __enter__(self) -> "_Writer":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown()
-        if self._storing is not None:
-            self._storing.result()
+        self._makers.shutdown()
+        self._keeper.shutdown()
+        while self._storing:
+            self._storing.popleft().result()
 
     def ask(self, block: bytes) -> Callable[[], str]:
         """Ask the file about `block`, which follows what was asked about before; the answer is given when called."""
@@ -266,15 +280,15 @@ class _Writer:
         self.kept.changed = verdict in (OLD, MIXED)
         if verdict == MIXED or (verdict == OLD and not self.file.exact):
             return False
-        if self._storing is not None:
-            self._storing.result()
-        self._storing = self._pool.submit(self._store, block, whole)
+        while len(self._storing) >= READY_AHEAD:
+            self._storing.popleft().result()
+        self._storing.append(self._keeper.submit(self._store, self._makers.submit(Block.of, block), whole))
         return verdict in (SAME, UNKNOWN)
 
-    def _store(self, block: bytes, whole: bool) -> None:
+    def _store(self, block: "Future[Block]", whole: bool) -> None:
         segment = self.archive.append(
             self.host,
-            block,
+            block.result(),
             source=self._source,
             offset=self._offset,
             base=self.place.base if self._source is None else None,

@@ -3,7 +3,7 @@
 The command names the file, and names move when logs rotate. So the open file stays the witness: the bytes before the
 first one that is wanted, and the end of each block (`exact` is False), are compared with it before anything is kept.
 
-    nice -n 19 sh -c 'tail -c +1 -- /var/log/audit/audit.log | head -c 8388608 | zstd -q -c -1'
+    nice -n 19 zstd -q -c -1 -- /var/log/audit/audit.log.1
 """
 
 import shlex
@@ -16,7 +16,7 @@ from audit_nb.ssh.connection import Connection
 from audit_nb.ssh.sftp import HEAD, RemoteFile
 
 WORTHWHILE = 2 << 20  # fewer bytes than this are there before a command has started
-PIECE = 1 << 18
+PIECE = 1 << 20
 
 
 class PackingFailed(AuditNbError):
@@ -116,5 +116,7 @@ def command(path: str, offset: int, end: int, *, sudo: bool) -> str:
     if sudo:
         program = f"/usr/bin/zstd -q -c -1 -- {shlex.quote(path)}"
         return f"sudo -n -l {program} >/dev/null 2>&1 && exec nice -n 19 sudo -n {program}"
+    if offset == 0:  # a little more may come than was there when the file was opened; it is not read
+        return f"command -v zstd >/dev/null 2>&1 && exec nice -n 19 zstd -q -c -1 -- {shlex.quote(path)}"
     script = f"tail -c +{offset + 1} -- {shlex.quote(path)} | head -c {end - offset} | zstd -q -c -1"
     return f"command -v zstd >/dev/null 2>&1 && exec nice -n 19 sh -c {shlex.quote(script)}"
