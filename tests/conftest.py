@@ -203,7 +203,7 @@ class Sshd:
             "ssh_config": False,
             "facts": False,
             "retries": 0,
-            "timeout_s": 10,
+            "timeout_s": 30,
         }
         return Host(**{**standard, **options})
 

@@ -155,7 +155,7 @@ def test_segments_are_whole_lines_of_a_bounded_size(sshd, fetch, tmp_path, monke
     server = sshd()
     content = lines(0, 20_000) + b"y" * 900_000 + b"\n" + lines(20_000, 10)
     server.log.write_bytes(content)
-    fetch(server.host())
+    fetch(server.host(compress=False))
     archive = Archive(tmp_path / "data")
     segments = archive.segments("web01")
     assert len(segments) >= 6
