@@ -20,6 +20,7 @@ if command -v uv >/dev/null 2>&1; then
   uv venv --quiet --allow-existing --python "$PYTHON" "$VENV"
   VIRTUAL_ENV=$(cd "$VENV" && pwd) && export VIRTUAL_ENV
   uv pip sync --quiet --require-hashes --compile-bytecode requirements.lock
+  uv pip install --quiet --no-deps --require-hashes --requirement requirements-axe.lock
   uv pip install --quiet --no-deps --no-build-isolation --editable .
 else
   "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || {
@@ -29,6 +30,7 @@ else
   "$PYTHON" -m venv "$VENV"
   pip() { "$VENV/bin/python" -m pip --quiet --disable-pip-version-check --no-input "$@"; }
   pip install --require-hashes --requirement requirements.lock
+  pip install --no-deps --require-hashes --requirement requirements-axe.lock
   pip install --no-deps --no-build-isolation --editable .
 fi
 touch "$VENV/.ready"
