@@ -6,6 +6,9 @@ VENV   := .venv
 READY  := $(VENV)/.ready
 BIN    := $(VENV)/bin
 
+# An environment made by uv has no pip in it.
+PIP := $(if $(shell command -v uv),VIRTUAL_ENV=$(abspath $(VENV)) uv pip,$(BIN)/python -m pip --disable-pip-version-check)
+
 # JupyterLab refuses to run as root unless it is told to; on a fresh machine there may be nobody else.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -22,6 +25,15 @@ $(READY): pyproject.toml requirements.lock requirements-axe.lock tools/environme
 
 .PHONY: setup
 setup: $(READY) ## Set up .venv from requirements.lock
+
+# Spark is half a gigabyte and needs Java; nothing but its own tests does without it. It is published as source only,
+# so this step builds it, with the newest setuptools.
+$(VENV)/.spark: $(READY) requirements-spark.lock
+	$(PIP) install --quiet --require-hashes --requirement requirements-spark.lock
+	@touch $@
+
+.PHONY: spark
+spark: $(VENV)/.spark ## Add Spark to .venv: the tests then run the tables on it too (needs Java)
 
 .PHONY: report
 report: $(READY) ## Fetch, read, render and compose a report: the demo, or REPORT=daily for your own hosts
@@ -44,10 +56,15 @@ lint: $(READY) ## Look the code over
 golden: $(READY) ## Rewrite the golden files of the tests; the diff is the review
 	AUDIT_NB_GOLDEN=write $(BIN)/python -m pytest
 
+COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+  --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+
 .PHONY: lock
 lock: $(READY) ## Choose the newest versions that fit pyproject.toml (needs uv)
-	uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
-	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+	$(COMPILE) $(foreach extra,keyring test lint build,--extra $(extra)) pyproject.toml -o requirements.lock
+	$(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	  print(*project["optional-dependencies"]["spark"], sep="\n")' | \
+	  $(COMPILE) -c requirements.lock - -o requirements-spark.lock
 
 .PHONY: clean
 clean: ## Remove what can be made again (never data, reports or outbox)

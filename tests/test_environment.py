@@ -1,4 +1,4 @@
-"""pyproject.toml, environment.yml and requirements.lock name one environment."""
+"""pyproject.toml, environment.yml and the locks name one environment; Spark has a lock of its own."""
 
 import os
 import re
@@ -27,8 +27,11 @@ def conda_dependencies() -> list:
     return yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
 
 
-def locked() -> dict[str, str]:
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+LOCKS = ("requirements.lock", "requirements-spark.lock")
+
+
+def locked(name: str) -> dict[str, str]:
+    text = (ROOT / name).read_text(encoding="utf-8")
     return dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", text, re.MULTILINE))
 
 
@@ -48,13 +51,20 @@ def test_environment_yml_installs_the_project_itself():
 @pytest.mark.parametrize("group", ["dependencies", *PROJECT["optional-dependencies"]])
 def test_the_lock_holds_a_fitting_version_of_every_package(group):
     lines = PROJECT["dependencies"] if group == "dependencies" else PROJECT["optional-dependencies"][group]
-    versions = locked()
+    versions = locked("requirements-spark.lock" if group == "spark" else "requirements.lock")
     for requirement in map(Requirement, lines):
         assert requirement.specifier.contains(versions[requirement.name]), requirement
 
 
-def test_the_lock_holds_a_hash_for_every_package_and_names_no_host():
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+def test_spark_is_no_part_of_the_everyday_environment_and_changes_no_version_in_it():
+    everyday, spark = locked("requirements.lock"), locked("requirements-spark.lock")
+    assert "pyspark" not in everyday
+    assert not everyday.keys() & spark.keys()
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_holds_a_hash_for_every_package_and_names_no_host(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
     entries = re.split(r"\n(?=\S)", text.strip())
     assert all("--hash=sha256:" in entry for entry in entries)
     assert "://" not in text and "index" not in text
