@@ -70,7 +70,7 @@ _OWN_KEYS = {  # record types whose fields go elsewhere than those of all others
     "PATH": {
         "name": Target("name"), "inode": Target("inode", 10), "dev": Target("dev"), "mode": Target("mode", 8),
         "ouid": Target("ouid", 10), "ogid": Target("ogid", 10), "rdev": Target("rdev"), "nametype": Target("nametype"),
-        "obj": Target("obj"), "cap_fp": Target("caps"),
+        "obj": Target("obj"), **{key: Target("caps") for key in ("cap_fp", "cap_fi", "cap_fe", "cap_fver", "cap_frootid")},
         "OUID": Target("ouid_name"), "OGID": Target("ogid_name"),
     },
 }  # fmt: skip
@@ -152,8 +152,8 @@ def is_encoded(record_type: str, key: str) -> bool:
 
 def read_text(record_type: str, key: str, raw: bytes, *, quoted: bool) -> str:
     """The text of a value."""
-    if key == "cap_fp" and record_type == "PATH":
-        return f"cap_fp={raw.decode('utf-8', 'backslashreplace')}"
+    if key.startswith("cap_f") and record_type == "PATH":  # the five of them are one value, see scan.cut
+        return f"{key}={raw.decode('utf-8', 'backslashreplace')}"
     if quoted:
         return raw.decode("utf-8", "backslashreplace")
     if key.isupper():  # the enriched half; auditd quotes a name or, where it has blanks, writes it in hexadecimal
@@ -166,8 +166,8 @@ def read_text(record_type: str, key: str, raw: bytes, *, quoted: bool) -> str:
 def spell(record_type: str, key: str, text: str, *, quoted: bool) -> bytes:
     """The value as auditd would have written it."""
     written = text.encode("utf-8", "surrogatepass")
-    if key == "cap_fp" and record_type == "PATH":
-        return written.removeprefix(b"cap_fp=")
+    if key.startswith("cap_f") and record_type == "PATH":
+        return written.partition(b"=")[2]
     if quoted or not is_encoded(record_type, key):
         return written
     if key == "proctitle":

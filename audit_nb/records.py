@@ -11,59 +11,101 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from audit_nb import columns, fields
+from audit_nb.fields import Field
 
-_KEY_BEFORE = re.compile(r"(?:#035|\^\]|\\x1[dD]|\\u001[dD])?([A-Za-z0-9_\-\[\]]+)=(\"?)$")
+_MARKER = r"(?:#035|\^\]|\\x1[dD]|\\u001[dD])?"  # what a transport made of 0x1D, see scan
+_KEY_BEFORE = re.compile(_MARKER + r"([A-Za-z0-9_\-\[\]]+)=(\"?)$")
+_CONSTANT = re.compile(_MARKER + r"([A-Za-z0-9_\-\[\]]+)=(?:(\(null\)|\?|[A-Za-z0-9_\-\[\]]{1,8})|\"(unset)\")")
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record: its type, its body (what stands behind `audit(…): `), and its fields as (key, value as written)."""
+    """One record: its type, its body (what stands behind `audit(…): `), and its fields in their order.
+
+    `fields` are those of the record itself, `enriched` the names auditd added, `words` the text without a key (named
+    `seresult`, `seperms`, `msg`, or not at all); each as (key, value as written, whether it stood in quotes).
+    """
 
     type: str
     body: bytes
-    fields: tuple[tuple[str, bytes], ...]
+    fields: tuple[Field, ...]
+    enriched: tuple[Field, ...]
+    words: tuple[Field, ...]
 
 
 def to_records(event: Mapping[str, Any]) -> list[Record]:
-    """The records of one row of the table of events (a dict of Python values, as `Table.to_pylist` gives), in their order."""
-    return list(_records(event))
-
-
-def _records(event: Mapping[str, Any]) -> Iterator[Record]:
+    """The records of one row of the table of events (a dict, as `Table.to_pylist` gives), in their order."""
     others: dict[tuple[int, str], list[Mapping[str, Any]]] = defaultdict(list)
     for other in event["other"] or ():
         others[other["record"], other["key"]].append(other)
-    paths = -1
-    for number, (kind, record) in enumerate(zip(event["types"], event["records"], strict=True)):
-        paths += kind == "PATH"
-        body, found, shape = b"", [], ""
-        *before, last = record["form"].split("*")
-        for text in before:
-            body += text.encode()
-            shape += text
-            key, quoted = _key_of(shape)
-            shape += "*"
-            if key == "seresult" and (number, key) not in others:
-                key = "msg"  # `avc:  received policyload notice`: a notice, no decision
-            mine = others.get((number, key))
-            raw = _spelt(kind, key, mine.pop(0), quoted) if mine else _of_column(event, kind, key, quoted, paths)
-            body += raw
-            found.append((key, raw))
-        yield Record(kind, body + last.encode(), tuple(found))
+    found, path = [], -1
+    for number, (kind, place) in enumerate(zip(event["types"], event["records"], strict=True)):
+        path += kind == "PATH"
+        found.append(_record(event, others, number, kind, place["form"], path))
+    return found
 
 
-def _key_of(text: str) -> tuple[str, bool]:
-    """The key of the value that comes next in a form, and whether it stands in quotes."""
+def _record(
+    event: Mapping[str, Any],
+    others: Mapping[tuple[int, str], list[Mapping[str, Any]]],
+    number: int,
+    kind: str,
+    form: str,
+    path: int,
+) -> Record:
+    """A form with its values put in."""
+    body, shape = b"", ""
+    found: list[Field] = []
+    words: list[Field] = []
+    texts = form.split("*")
+    for text, after in pairwise(texts):
+        shape += text
+        key, quoted = _key_of(shape, after)
+        found += _constants(text.removesuffix(f'{key}="' if quoted else f"{key}="))
+        mine = others.get((number, key))
+        raw = _spelt(kind, key, mine.pop(0), quoted) if mine else _of_column(event, kind, key, quoted, path)
+        if not key or re.search(r"(^|[' {])$", shape):
+            words.append((key, raw, False))
+        else:
+            found += _taken_apart(kind, key, raw, quoted)
+        body += text.encode() + raw
+        shape += "*"
+    last = texts[-1]
+    found += _constants(last)
+    names = tuple(field for field in found if field[0].isupper())
+    return Record(
+        kind, body + last.encode(), tuple(field for field in found if not field[0].isupper()), names, tuple(words)
+    )
+
+
+def _constants(text: str) -> Iterator[Field]:
+    """The fields whose values stand in the form: `res=success`, `key=(null)`, `AUID="unset"`."""
+    for match in _CONSTANT.finditer(text):
+        yield match[1], (match[2] or match[3]).encode(), match[3] is not None
+
+
+def _taken_apart(kind: str, key: str, raw: bytes, quoted: bool) -> Iterator[Field]:
+    """A value as fields: the cap_ fields of a PATH stand together as one."""
+    first, *more = raw.split(b" ") if kind == "PATH" and key.startswith("cap_f") else [raw]
+    yield key, first, quoted
+    for one in more:
+        name, _, value = one.partition(b"=")
+        yield name.decode(), value, False
+
+
+def _key_of(text: str, after: str) -> tuple[str, bool]:
+    """The key of the value between these two parts of a form, and whether it stands in quotes."""
     named = _KEY_BEFORE.search(text)
     if named:
         return named[1], bool(named[2])
-    if re.search(r"msg=' *$", text):
-        return "msg", False
-    if re.search(r"(^|')\s*avc: +$", text):
+    if re.search(r"(^|')avc: +$", text) and re.match(r" +\{ $", after):
         return "seresult", False
+    if re.search(r"msg='(avc:)? *$", text):
+        return "msg", False
     if re.search(r"avc: +\* +\{ $", text):
         return "seperms", False
     return "", False
