@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
+from audit_nb import ansible
 from audit_nb.errors import UsageError
 
 LOG_PATH = "/var/log/audit/audit.log"
@@ -148,10 +149,52 @@ def load(path: Path | str) -> Inventory:
         raise UsageError(f"{path} does not exist: {remedy}") from None
     except (OSError, UnicodeDecodeError) as fault:
         raise UsageError(f"{path} cannot be read: {fault}") from fault
-    document = _Document(path, text)
-    inventory = _build(document)
+    tree = _loosely(text)
+    if ansible.is_ansible(tree, text):
+        document = _Document(path, "")
+        inventory = _of_ansible(document, ansible.hosts(path, tree, text))
+    else:
+        document = _Document(path, text)
+        inventory = _build(document)
     document.raise_mistakes()
     return inventory
+
+
+class _AnyTag(yaml.SafeLoader):
+    """Reads past tags of other programs (`!vault`)."""
+
+
+_AnyTag.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
+
+
+def _loosely(text: str) -> Any:  # noqa: ANN401 - whatever stands in the file
+    """A YAML file as PyYAML takes it, to see whose it is; None where it is not YAML."""
+    try:
+        if (refused := _refused(text)) and "nested" in refused[1]:
+            return None
+        return yaml.load(text, _AnyTag)  # noqa: S506 - a SafeLoader that passes over tags
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return None
+
+
+def _of_ansible(document: "_Document", entries: dict[str, dict[str, Any]]) -> Inventory:
+    """The hosts of an Ansible inventory; there are no lines to tell, for its variables come from many files."""
+    if not entries:
+        document.mistake((), "names no host", 0)
+    found = []
+    for name, words in entries.items():
+        try:
+            options = Options.model_validate(words)
+            known = {key: _resolved(document.path, getattr(options, key)) for key in options.model_fields_set}
+            found.append(Host(name=name, **{key: value for key, value in known.items() if value is not None}))
+        except ValidationError as faults:
+            for fault in faults.errors(include_url=False):
+                document.mistake((name, *map(str, fault["loc"])), _sentence(fault), 0)
+    return Inventory(
+        path=document.path,
+        hosts=tuple(host for host in found if not host.bastion),
+        bastions=tuple(host for host in found if host.bastion),
+    )
 
 
 class _Document:
@@ -192,12 +235,12 @@ class _Document:
 
     def mistake(self, place: tuple[str, ...], sentence: str, line: int | None = None) -> None:
         known = next((self.lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in self.lines), 1)
-        self.mistakes.append((line or known, ".".join(place), sentence))
+        self.mistakes.append((known if line is None else line, ".".join(place), sentence))
 
     def raise_mistakes(self) -> None:
         if self.mistakes:
             lines = [
-                f"  line {line}{', ' + field if field else ''}: {sentence}"
+                "  " + ", ".join(filter(None, [f"line {line}" if line else "", field])) + f": {sentence}"
                 for line, field, sentence in sorted(self.mistakes)
             ]
             count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
