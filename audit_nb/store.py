@@ -29,6 +29,7 @@ import pyarrow as pa
 from audit_nb import events, files, redact, times
 from audit_nb import index as indexes
 from audit_nb.archive import Archive
+from audit_nb.closeup import Closeup, EventId, closeup
 from audit_nb.errors import AuditNbError
 from audit_nb.index import Index, folder_of
 from audit_nb.intake import Intake, Source
@@ -254,6 +255,29 @@ def _indexes(data_dir: Path, hosts: Iterable[str] | None) -> list[Index]:
     wanted = None if hosts is None else set(hosts)
     found = [indexes.load(folder / name) for name in names if wanted is None or name in wanted]
     return [index for index in found if index is not None]
+
+
+def event(data_dir: Path | str, event_id: str, hosts: Iterable[str] | None = None) -> Closeup:
+    """One event in full: its raw lines from the archive beside their interpretation.
+
+    `event_id` is `[HOST:]SECONDS.MILLISECONDS:SERIAL`, as it stands in a log. Raises UsageError for another text, and
+    AuditNbError where there is no such event or several hosts have one.
+    """
+    wanted = EventId.of(event_id)
+    chosen = hosts if wanted.host is None else [wanted.host]
+    moment = datetime.fromtimestamp(wanted.time_ms // 1000, UTC)
+    near = open_events(data_dir, chosen, moment, moment + timedelta(seconds=1))
+    rows = near.filter(near.time_ms == wanted.time_ms, near.serial == wanted.serial).to_pyarrow().to_pylist()
+    if not rows:
+        raise AuditNbError(
+            f"there is no event {wanted} in the store of {data_dir}; look for its time with `audit-nb search`"
+        )
+    if len(rows) > 1:
+        where = ", ".join(sorted({f"{row['host']}:{event_id}" for row in rows}))
+        nodes = ", ".join(sorted({row["node"] for row in rows if row["node"]}))
+        raise AuditNbError(f"several events are called {wanted}: {where}" + (f" (nodes {nodes})" if nodes else ""))
+    time = datetime.fromtimestamp(wanted.time_ms // 1000, UTC) + timedelta(milliseconds=wanted.time_ms % 1000)
+    return closeup(rows[0], Archive(data_dir), time)
 
 
 @cache
