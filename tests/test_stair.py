@@ -183,6 +183,16 @@ def test_a_process_with_no_home_and_a_read_only_checkout_still_answers(tmp_path)
     assert done.stdout.startswith("host,time,")
 
 
+def test_an_event_is_shown_in_full_by_its_name(walked):
+    folder, _, _ = walked
+    shown = audit_nb(folder, "--data-dir", "data/demo", "event", "web01:1795399563.520:6359")
+    assert shown.returncode == 0, shown.stderr
+    assert "acct=28696E76616C6964207573657229" in shown.stdout and "(invalid user)" in shown.stdout
+    absent = audit_nb(folder, "--data-dir", "data/demo", "event", "1795399563.520:1")
+    assert absent.returncode == 1 and "there is no event 1795399563.520:1" in absent.stderr
+    assert audit_nb(folder, "event", "yesterday").returncode == 2
+
+
 def test_the_demo_hosts_are_served_until_ctrl_c_and_cost_nothing_meanwhile(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "audit_nb", "demo"],

@@ -13,6 +13,7 @@ from audit_nb.cli.rendering import FORM, rendered
 from audit_nb.errors import UsageError
 from audit_nb.stair import Places
 from audit_nb.terminal import render_table
+from audit_nb.words import visible
 
 
 @main.command()
@@ -132,6 +133,25 @@ def search(places: Places, form: str, success: str | None, match: str | None, **
     found = show.arrow(tables.search(events, success=outcome, match=match or "substring", **asked))
     click.echo(rendered(found, form), nl=False)
     return 0 if found.num_rows else 1
+
+
+@main.command()
+@click.argument("name", metavar="ID")
+@HOSTS
+@FORM
+@click.pass_obj
+def event(places: Places, name: str, hosts: tuple[str, ...], form: str) -> None:
+    """Show one event in full, unmasked: its raw lines beside what each field means. ID is [HOST:]SECONDS.MS:SERIAL.
+
+    Example: audit-nb event web01:1795399563.520:6359
+    """
+    from audit_nb import store
+
+    found = store.event(places.data, name, list(hosts) or None)
+    if form == "table":
+        click.echo("\n".join(visible(line) for line in str(found).split("\n")))
+    else:
+        click.echo(rendered(found.table(), form), nl=False)
 
 
 def answer(
