@@ -49,7 +49,9 @@ def fetch(tmp_path):
     """Fetch hosts into the test's data folder."""
 
     def run(*hosts, **options):
-        return collect.fetch(Inventory(path="hosts.yaml", hosts=hosts), tmp_path / "data", **options)
+        results = collect.fetch(Inventory(path="hosts.yaml", hosts=hosts), tmp_path / "data", **options)
+        print([result.reason for result in results])  # noqa: T201 - pytest shows it when the test fails
+        return results
 
     return run
 

@@ -429,6 +429,20 @@ def test_a_host_that_takes_the_connection_and_hangs_ends_in_time(sshd, talk):
     assert "did not speak SSH within 1 s" in str(fault)
 
 
+def test_an_answer_that_comes_at_once_is_not_missed(sshd, monkeypatch):
+    """On a busy machine the answer may be there before we have turned round to wait for it."""
+    import paramiko
+
+    send = paramiko.Transport._send_message
+
+    def send_and_be_held_up(self, data):
+        send(self, data)
+        time.sleep(0.3)
+
+    monkeypatch.setattr(paramiko.Transport, "_send_message", send_and_be_held_up)
+    connect(sshd("Banner /etc/os-release").host(timeout_s=5)).close()
+
+
 class HangingServer(PasswordServer):
     """Shows its key and then never answers who may log in."""
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import paramiko
+from paramiko.auth_handler import AuthOnlyHandler
+from paramiko.common import cMSG_SERVICE_REQUEST, cMSG_USERAUTH_REQUEST
 
 from audit_nb.inventory import Host, Inventory
 from audit_nb.ssh import hostkeys
@@ -351,6 +353,25 @@ def _handshake(transport: paramiko.Transport, host: Host, route: Route, refused:
         ) from fault
 
 
+class _Login(AuthOnlyHandler):
+    """As paramiko's, which begins to listen for the answer after it has asked, and may wait for one that has come."""
+
+    def send_auth_request(
+        self, username: str, method: str, finish_message: Callable[[paramiko.Message], None] | None = None
+    ) -> list[str]:
+        self.auth_event = threading.Event()
+        self.auth_method, self.username = method, username
+        request = paramiko.Message()
+        request.add_byte(cMSG_USERAUTH_REQUEST)
+        for word in (username, "ssh-connection", method):
+            request.add_string(word)
+        if finish_message is not None:
+            finish_message(request)
+        with self.transport.lock:
+            self.transport._send_message(request)
+        return list(self.wait_for_response(self.auth_event))
+
+
 class _Transport(paramiko.ServiceRequestingTransport):
     """Asks for the login service once, as strict servers want it, and waits for the answer with a limit."""
 
@@ -371,15 +392,17 @@ class _Transport(paramiko.ServiceRequestingTransport):
             raise paramiko.SSHException("the connection is closed")
         if self._userauth.is_set():
             return
+        self.auth_handler = _Login(self)  # a server's banner may come at once
         request = paramiko.Message()
-        request.add_byte(paramiko.common.cMSG_SERVICE_REQUEST)
+        request.add_byte(cMSG_SERVICE_REQUEST)
         request.add_string("ssh-userauth")
         self._send_message(request)
         deadline = time.monotonic() + self.auth_timeout
         while not self._userauth.wait(0.1):
-            if not self.is_active() or time.monotonic() > deadline:
+            if not self.is_active():
+                raise self.get_exception() or paramiko.SSHException("the connection was closed")
+            if time.monotonic() > deadline:
                 raise paramiko.SSHException("timeout: no answer to the request to log in")
-        self.auth_handler = self.get_auth_handler()
 
 
 class _Wire:
