@@ -243,6 +243,7 @@ class _Writer:
         self._source, self._offset = place.source, place.held
         self._makers, self._keeper = ThreadPoolExecutor(READY_AHEAD, "make"), ThreadPoolExecutor(1, "keep")
         self._storing: deque[Future[None]] = deque()
+        self._broken = False
 
     def __enter__(self) -> "_Writer":
         return self
@@ -286,6 +287,10 @@ class _Writer:
         return verdict in (SAME, UNKNOWN)
 
     def _store(self, block: "Future[Block]", whole: bool) -> None:
+        """Append one block; once one could not be kept, none after it is, because it would stand in its place."""
+        if self._broken:
+            return
+        self._broken = True
         segment = self.archive.append(
             self.host,
             block.result(),
@@ -301,3 +306,4 @@ class _Writer:
         self._source, self._offset = segment.source, segment.end
         self.kept.new_bytes += segment.length
         self.kept.segments += 1
+        self._broken = False
