@@ -170,7 +170,8 @@ SUMS = ("events", "hosts", "first", "last")
 
 def each(view: ir.Table, values: str, name: str) -> ir.Table:
     """One row for each value of a list column, in a column of its own; an event without values has no row."""
-    return view.mutate(**{name: view[values].unnest()}).filter(lambda rows: rows[name].notnull())
+    some = view.filter(view[values].length() > 0)
+    return some.mutate(**{name: some[values].unnest()}).filter(lambda rows: rows[name].notnull())
 
 
 def first_of(view: ir.Table, values: str, name: str) -> ir.Table:

@@ -3,9 +3,10 @@
 import ibis
 import ibis.expr.types as ir
 
+from audit_nb.tables._kinds import Kind
 from audit_nb.tables._paths import absolute
 from audit_nb.tables._topics import CHANGING, OPENING, PATHS, SYSCALLS, TYPES, WRITING
-from audit_nb.tables._words import as_whom, fields_of, has_type, joined, listed, view
+from audit_nb.tables._words import as_whom, fields_of, has_type, joined, listed, of_kind, view
 
 
 def changes(
@@ -25,6 +26,10 @@ def changes(
     return listed(chosen, "topic", "what", "how", "who", "as_whom", "exe", "command", "success")
 
 
+#: Whether an event or a file has a topic at all is asked first, in one expression: nearly none has.
+ANY_PATH = "|".join(f"(?:{pattern})" for _, pattern in PATHS)
+ANY_TYPE = Kind(tuple(name for types in TYPES.values() for name in types))
+ANY_CALL = tuple(name for calls in SYSCALLS.values() for name in calls)
 COLUMNS = ("host", "time", "serial", "topic", "what", "how", "who", "as_whom", "exe", "command", "success")
 
 
@@ -34,10 +39,13 @@ def _files(seen: ir.Table) -> ir.Table:
         ((seen.syscall == name) & ((seen[flags] & WRITING) != 0)).fill_null(False) for name, flags in OPENING.items()
     ]
     changing = ibis.or_(seen.syscall.isin(CHANGING).fill_null(False), *opened)
-    each = seen.mutate(changing=changing, path=seen.paths.unnest())
+    made = seen.paths.filter(lambda path: path["nametype"].isin(("CREATE", "DELETE"))).length() > 0
+    writing = seen.mutate(changing=changing).filter(changing | made.fill_null(False))
+    each = writing.mutate(path=writing.paths.unnest())
     touched = each.filter(each.path["nametype"] != "PARENT", each.path["name"].notnull())
     changed = touched.filter(touched.changing | touched.path["nametype"].isin(("CREATE", "DELETE")))
     named = absolute(changed.mutate(file=changed.path["name"]))
+    named = named.filter(named.file.re_search(ANY_PATH))
     topics = ibis.cases(*((named.file.re_search(pattern), topic) for topic, pattern in PATHS))
     found = named.mutate(topic=topics, what=named.file, how=named.syscall)
     return found.filter(found.topic.notnull()).select(*COLUMNS).distinct()
@@ -45,13 +53,14 @@ def _files(seen: ir.Table) -> ir.Table:
 
 def _events(seen: ir.Table) -> ir.Table:
     """Events that are changes by what they are."""
-    by_type = [(has_type(seen, *types), topic) for topic, types in TYPES.items()]
-    by_call = [(seen.syscall.isin(calls).fill_null(False), topic) for topic, calls in SYSCALLS.items()]
-    named = seen.mutate(topic=ibis.cases(*by_type, *by_call), how=ibis.coalesce(_call(seen), seen.type))
+    found = seen.filter(of_kind(seen, ANY_TYPE) | seen.syscall.isin(ANY_CALL).fill_null(False))
+    by_type = [(has_type(found, *types), topic) for topic, types in TYPES.items()]
+    by_call = [(found.syscall.isin(calls).fill_null(False), topic) for topic, calls in SYSCALLS.items()]
+    named = found.mutate(topic=ibis.cases(*by_type, *by_call), how=ibis.coalesce(_call(found), found.type))
     words = ibis.array([named["op"], joined(named["keys"]), fields_of(named)])
     said = joined(words.filter(lambda text: text.notnull()))
     what = ibis.coalesce(named.account, named.unit, said, joined(named.names))
-    return named.mutate(what=what).filter(named.topic.notnull()).select(*COLUMNS)
+    return named.mutate(what=what).select(*COLUMNS)
 
 
 def _call(seen: ir.Table) -> ir.StringValue:

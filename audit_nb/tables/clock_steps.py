@@ -29,9 +29,10 @@ def _set(seen: ir.Table) -> ir.Table:
 
 def _backwards(seen: ir.Table, seconds: float) -> ir.Table:
     """Events of the kernel that are earlier than the one before them in order of serials."""
-    kernel = seen.filter(~seen.type.startswith("DAEMON_"))
+    columns = ("host", "boot", "time", "time_ms", "serial", "who", "exe")
+    kernel = seen.filter(~seen.type.startswith("DAEMON_")).select(columns)
     order = ibis.window(group_by=["host", "boot"], order_by="serial")
     steps = kernel.mutate(step=(kernel.time_ms.lag().over(order) - kernel.time_ms) / 1000)
     found = steps.filter(steps.step > seconds)
-    columns = {"step": found.step, "how": ibis.literal("backwards"), "who": found.who, "exe": found.exe}
-    return found.select("host", "time", "serial", **columns, details=ibis.null("string"))
+    told = {"step": found.step, "how": ibis.literal("backwards"), "who": found.who, "exe": found.exe}
+    return found.select("host", "time", "serial", **told, details=ibis.null("string"))

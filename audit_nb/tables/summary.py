@@ -5,7 +5,7 @@ import ibis.expr.types as ir
 
 from audit_nb.tables import _kinds
 from audit_nb.tables._kinds import Kind
-from audit_nb.tables._words import each, view
+from audit_nb.tables._words import origin, outcome, peer, terminal, view, who, without_collector
 
 #: What is counted, in the order of aureport's first page; each is named after the question that lists it.
 ITEMS = (
@@ -43,8 +43,13 @@ def summary(
     Columns: item, count. Logins, authentications and changes are events; users, terminals, hosts, executables, comms,
     files, keys and pids are distinct values. `differences` explains where aureport counts otherwise.
     """
-    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True)
-    figures = _counts(seen, as_aureport).cross_join(_distinct(seen)).cross_join(_listed(seen))
+    if as_aureport:
+        seen = view(events, success=success, as_aureport=True, sockets=True)
+        figures = _counts(seen, as_aureport).cross_join(_distinct(seen)).cross_join(_listed(seen))
+    else:
+        seen = outcome(events if collector else without_collector(events), success)
+        figures = _counts(seen, as_aureport).cross_join(_distinct(_few(seen))).cross_join(_touched(seen))
+    figures = figures.cross_join(_pids(seen)).cross_join(_keys(seen))
     counts = figures.select(*(figures[item].cast("int64") for item in ITEMS)).pivot_longer(
         list(ITEMS), names_to="item", values_to="count"
     )
@@ -54,7 +59,8 @@ def summary(
 def _counts(seen: ir.Table, as_aureport: bool) -> ir.Table:
     """Events by what their records are: asked of each distinct combination of types, not of each event."""
     called = seen.syscall_nr.notnull() & (seen.syscall_nr > 0 if as_aureport else True)
-    kinds = seen.group_by(types=seen.types.join(" "), success=seen.success, called=called).agg(events=seen.count())
+    told = seen.select(types=seen.types.join(" "), success=seen.success, called=called)
+    kinds = told.group_by("types", "success", "called").agg(events=told.count())
     counts = _as_aureport(kinds) if as_aureport else _true(kinds)
     failed = kinds.success == False  # noqa: E712 - an expression
     return kinds.agg(
@@ -121,6 +127,13 @@ def _single(kind: Kind) -> tuple[Kind, ...]:
     return tuple(Kind((name,)) for name in kind.names)
 
 
+def _few(seen: ir.Table) -> ir.Table:
+    """What an event has one of, each combination once, with the shared columns: reckoned for few rows, not for all."""
+    columns = ("auid", "auid_name", "terminal", "addr", "hostname", "exe", "comm")
+    few = seen.select(*columns, peer=peer(seen)).distinct()
+    return few.mutate(who=who(few), terminal=terminal(few), address=ibis.coalesce(origin(few), few.peer))
+
+
 def _distinct(seen: ir.Table) -> ir.Table:
     """How many different values there are of what an event has at most one of."""
     return seen.agg(
@@ -129,12 +142,31 @@ def _distinct(seen: ir.Table) -> ir.Table:
         hosts=seen.address.nunique(),
         executables=seen.exe.nunique(),
         comms=seen.comm.nunique(),
-        pids=seen.pid.nunique(),
     )
 
 
+def _touched(seen: ir.Table) -> ir.Table:
+    """How many different files were touched, by the names that were logged."""
+    touching = seen.select("paths")
+    paths = touching.select(path=touching.paths.unnest())
+    return paths.filter(~(paths.path["nametype"] == "PARENT").fill_null(False)).agg(files=ibis._.path["name"].nunique())
+
+
 def _listed(seen: ir.Table) -> ir.Table:
-    """How many different values there are of what an event may have several of."""
-    files = each(seen, "names", "file")
-    keys = each(seen, "keys", "key").filter(lambda rows: rows.key != "(null)")
-    return files.agg(files=files.file.nunique()).cross_join(keys.agg(keys=keys.key.nunique()))
+    """How many different files aureport counts."""
+    touching = seen.select("names")
+    files = touching.select(file=touching.names.unnest())
+    return files.agg(files=files.file.nunique())
+
+
+def _pids(seen: ir.Table) -> ir.Table:
+    """How many different process numbers there are."""
+    numbered = seen.select("pid")
+    return numbered.agg(pids=numbered.pid.nunique())
+
+
+def _keys(seen: ir.Table) -> ir.Table:
+    """How many different rule keys were hit."""
+    hit = seen.select("keys")
+    keys = hit.select(key=hit["keys"].unnest())
+    return keys.filter(keys.key != "(null)").agg(keys=ibis._.key.nunique())
