@@ -1,7 +1,7 @@
 """Every word a reader sees, in English and Korean, and how text from a log is made fit to be read.
 
 `en.yaml` and `ko.yaml` hold the package's own words by key. What a notebook says stands in the notebook, in English;
-`notebooks.ko.yaml` gives it in Korean. Another language is another pair of files.
+`notebooks/<notebook>.ko.yaml` gives it in Korean. Another language is another set of files.
 
     say("units.events", "en", n=1)   '1 event'
     say("units.events", "ko", n=3)   '이벤트 3건'
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -150,16 +151,18 @@ def _is_midnight(moment: datetime) -> bool:
 @cache
 def _words(language: str) -> dict[str, str]:
     """The catalogue of one language, its nested keys joined by dots."""
-    return dict(_flat(_catalogue(f"{language}.yaml"), ""))
+    return dict(_flat(_catalogue(resources.files(__package__).joinpath(f"{language}.yaml")), ""))
 
 
 @cache
 def _sayings(language: str) -> dict[str, str]:
-    return {entry["en"].strip(): entry[language].strip() for entry in _catalogue(f"notebooks.{language}.yaml")}
+    files = sorted(resources.files(__package__).joinpath("notebooks").iterdir(), key=lambda file: file.name)
+    catalogues = [_catalogue(file) for file in files if file.name.endswith(f".{language}.yaml")]
+    return {entry["en"].strip(): entry[language].strip() for catalogue in catalogues for entry in catalogue}
 
 
-def _catalogue(name: str) -> Any:  # noqa: ANN401 - what YAML holds
-    content = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+def _catalogue(file: Traversable) -> Any:  # noqa: ANN401 - what YAML holds
+    content = file.read_text(encoding="utf-8")
     return yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
 
 
