@@ -20,14 +20,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from audit_nb import files
 from audit_nb.compressed import open_decompressed
 from audit_nb.errors import AuditNbError
 from audit_nb.manifest import Digest, Lineage, Manifest, Segment, json_lines
 
-__all__ = ["Archive", "Block", "Digest", "EvidenceError", "Lineage", "Segment", "lock", "open_decompressed"]
+__all__ = [
+    "Archive",
+    "AuditStatus",
+    "Block",
+    "Digest",
+    "EvidenceError",
+    "Facts",
+    "Lineage",
+    "Segment",
+    "lock",
+    "open_decompressed",
+]
 
 HEAD_BYTES = 4096  # a source is recognised by the digest of so many first bytes …
 TAIL_BYTES = 4096  # … and of so many last bytes of what is held
@@ -39,6 +50,48 @@ _ZSTD_LEVEL = 1  # half again as fast as the default of 3, for logs 2 % larger
 
 class EvidenceError(AuditNbError):
     """Bytes of the archive that are gone or are not the bytes that were fetched."""
+
+
+class AuditStatus(TypedDict, total=False):
+    """What `auditctl -s` says, by its own words; kernels differ in what they tell (auditctl(8), linux/audit.h).
+
+    `enabled` is 0 (off), 1 (on) or 2 (on, and locked until the next boot); `lost` counts the records that the kernel
+    has dropped since its boot, `backlog` those that wait for auditd now.
+    """
+
+    enabled: int
+    failure: int
+    pid: int
+    rate_limit: int
+    backlog_limit: int
+    lost: int
+    backlog: int
+    backlog_wait_time: int
+    backlog_wait_time_actual: int
+    loginuid_immutable: str
+
+
+class Facts(TypedDict, total=False):
+    """What was last learnt of a host beside its logs; a key that is missing was never learnt.
+
+    Moments are ISO 8601 in UTC. `audit_rules` is empty where the host said that it has no rules. `clock_offset_s` is
+    the host's clock less ours, true to within `clock_uncertainty_s`.
+    """
+
+    at: str  # when the host was last asked
+    audit_at: str  # when it last told `audit_status` and `audit_rules`, which take root
+    audit_status: AuditStatus
+    audit_rules: list[str]  # a line of `auditctl -l` each, in the order in which the kernel applies them
+    users: dict[str, str]  # names by id, as text
+    groups: dict[str, str]
+    kernel: str
+    distribution: str
+    timezone: str
+    utc_offset: str
+    boot_id: str
+    seen_from: str  # "our address, our port, its address, its port", as the host sees the connection
+    clock_offset_s: float
+    clock_uncertainty_s: float
 
 
 @dataclass(frozen=True)
@@ -242,12 +295,12 @@ class Archive:
         lines = json_lines(self.folder / checked_name(host) / "manifest.jsonl")
         return [number for number, row in enumerate(lines, 1) if row is None]
 
-    def facts(self, host: str) -> dict[str, Any]:
-        """What was last learnt of the host beside its logs; empty when nothing was. Keys: see `collect`."""
+    def facts(self, host: str) -> Facts:
+        """What was last learnt of the host beside its logs; empty when nothing was."""
         rows = [row for row in json_lines(self.folder / checked_name(host) / "facts.jsonl") if row]
-        return {key: value for row in rows for key, value in row.items()}
+        return cast(Facts, {key: value for row in rows for key, value in row.items()})
 
-    def add_facts(self, host: str, facts: dict[str, Any]) -> None:
+    def add_facts(self, host: str, facts: Facts) -> None:
         """Keep what was learnt of the host now; what was learnt before stays in the file."""
         folder = files.private_directory(self.folder / checked_name(host))
         files.append_line(folder / "facts.jsonl", json.dumps(facts, sort_keys=True).encode())

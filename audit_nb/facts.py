@@ -9,9 +9,9 @@ import re
 import shlex
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from audit_nb.archive import Archive
+from audit_nb.archive import Archive, Facts
 from audit_nb.inventory import Host
 from audit_nb.ssh import Connection, Sftp, SshError
 
@@ -34,6 +34,7 @@ COMMANDS = {
     "clock": "date +%s.%N",
 }
 AUDITCTL = "/usr/sbin/auditctl"
+NO_RULES = "No rules"  # what `auditctl -l` prints where there are none
 AS_ROOT = {
     "audit_status": f"sudo -n -l {AUDITCTL} -s >/dev/null && sudo -n {AUDITCTL} -s",
     "audit_rules": f"sudo -n -l {AUDITCTL} -l >/dev/null && sudo -n {AUDITCTL} -l",
@@ -47,11 +48,13 @@ def refresh(archive: Archive, host: Host, connection: Connection, sftp: Sftp) ->
         return
     found = collect(host, connection, sftp)
     changed = {key: value for key, value in found.items() if known.get(key) != value}
-    archive.add_facts(host.name, {"at": datetime.now(UTC).isoformat(timespec="seconds"), **changed})
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    told = {"at": now, "audit_at": now} if found.keys() & AS_ROOT.keys() else {"at": now}
+    archive.add_facts(host.name, cast(Facts, told | changed))
 
 
 def collect(host: Host, connection: Connection, sftp: Sftp) -> dict[str, Any]:
-    """What the host tells now; see the module for the keys."""
+    """What the host tells now, by the keys of `archive.Facts`."""
     said = _by_command(host, connection) or _by_files(sftp)
     found: dict[str, Any] = {
         key: said[key].strip("\n")
@@ -68,7 +71,7 @@ def collect(host: Host, connection: Connection, sftp: Sftp) -> dict[str, Any]:
     if said.get("audit_status"):
         found["audit_status"] = audit_status(said["audit_status"])
     if said.get("audit_rules"):
-        found["audit_rules"] = [line for line in said["audit_rules"].split("\n") if line]
+        found["audit_rules"] = [line for line in said["audit_rules"].split("\n") if line not in ("", NO_RULES)]
     for key in ("clock_offset_s", "clock_uncertainty_s"):
         if key in said:
             found[key] = float(said[key])
@@ -99,7 +102,9 @@ def names_by_id(text: str) -> dict[str, str]:
 
 
 def audit_status(text: str) -> dict[str, Any]:
-    """`auditctl -s` as numbers: `lost 12` is {"lost": 12}."""
+    """`auditctl -s` as numbers: `lost 12` is {"lost": 12}; before audit 2.4 all stood in one line as `lost=12`."""
+    if text.startswith("AUDIT_STATUS:"):
+        text = text.partition(":")[2].strip(" \n").replace(" ", "\n").replace("=", " ")
     pairs = (line.partition(" ") for line in text.split("\n") if " " in line)
     return {key: int(value) if value.lstrip("-").isdigit() else value for key, _, value in pairs}
 

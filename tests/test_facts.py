@@ -66,6 +66,7 @@ def test_the_full_profile_tells_status_and_rules(guest, learn, needs, tmp_path):
     assert found["audit_status"]["backlog_limit"] == 8192
     assert found["audit_status"]["loginuid_immutable"] == "0 unlocked"
     assert found["audit_rules"] == (sample / "auditctl_l.txt").read_text().split("\n")[:-1]
+    assert found["audit_at"] == found["at"]
     assert found["users"]["4999"] == "auditor"
 
 
@@ -73,7 +74,7 @@ def test_the_minimal_profile_leaves_status_and_rules_out(guest, learn):
     """They are asked for without a password prompt and without an incident; what is refused is left out."""
     found = learn(guest((ROOT / "examples" / "sudoers.minimal").read_text()).host(sudo=True))
     assert found["users"]["4999"] == "auditor"
-    assert not {"audit_status", "audit_rules"} & found.keys()
+    assert not {"audit_status", "audit_rules", "audit_at"} & found.keys()
 
 
 def test_it_is_asked_once_a_day(sshd, learn, tmp_path):
@@ -90,6 +91,24 @@ def test_it_is_asked_once_a_day(sshd, learn, tmp_path):
     assert learn(server.host())["kernel"] == first["kernel"]
     assert path.read_text().startswith(before)
     assert "users" not in path.read_text().splitlines()[-1]
+
+
+def test_a_host_without_rules_has_none_and_not_a_rule_that_says_so(sshd, monkeypatch):
+    """`auditctl -l` prints the words "No rules"; a host that did not tell its rules has no such key at all."""
+    monkeypatch.setattr(facts, "AS_ROOT", {"audit_rules": "echo No rules"})
+    server = sshd()
+    host = server.host()
+    with connect(host) as connection, Sftp(connection) as sftp:
+        asking = host.model_copy(update={"sudo": True})
+        assert facts.collect(asking, connection, sftp)["audit_rules"] == []
+
+
+def test_the_status_of_old_audit_stands_in_one_line():
+    """RHEL 6 prints what newer ones print a line each."""
+    old = "AUDIT_STATUS: enabled=1 flag=1 pid=1130 rate_limit=0 backlog_limit=320 lost=4 backlog=0\n"
+    assert facts.audit_status(old)["lost"] == 4
+    assert facts.audit_status(old)["enabled"] == 1
+    assert "AUDIT_STATUS:" not in facts.audit_status(old)
 
 
 def test_of_two_names_for_one_id_the_first_counts():
