@@ -5,7 +5,7 @@ import ibis.expr.types as ir
 
 from audit_nb.tables import _kinds
 from audit_nb.tables._kinds import Kind
-from audit_nb.tables._words import origin, outcome, peer, terminal, view, who, without_collector
+from audit_nb.tables._words import has_type, origin, outcome, peer, terminal, view, who, without_collector
 
 #: What is counted, in the order of aureport's first page; each is named after the question that lists it.
 ITEMS = (
@@ -43,25 +43,43 @@ def summary(
     Columns: item, count. Logins, authentications and changes are events; users, terminals, hosts, executables, comms,
     files, keys and pids are distinct values. `differences` explains where aureport counts otherwise.
     """
-    if as_aureport:
-        seen = view(events, success=success, as_aureport=True, sockets=True)
-        figures = _counts(seen, as_aureport).cross_join(_distinct(seen)).cross_join(_listed(seen))
-    else:
-        seen = outcome(events if collector else without_collector(events), success)
-        figures = _counts(seen, as_aureport).cross_join(_distinct(_few(seen))).cross_join(_touched(seen))
-    figures = figures.cross_join(_pids(seen)).cross_join(_keys(seen))
+    figures = _as_aureport_counts(events, success) if as_aureport else _true_counts(events, success, collector)
     counts = figures.select(*(figures[item].cast("int64") for item in ITEMS)).pivot_longer(
         list(ITEMS), names_to="item", values_to="count"
     )
     return counts.order_by(ibis.array(list(ITEMS)).index(counts.item))
 
 
-def _counts(seen: ir.Table, as_aureport: bool) -> ir.Table:
-    """Events by what their records are: asked of each distinct combination of types, not of each event."""
-    called = seen.syscall_nr.notnull() & (seen.syscall_nr > 0 if as_aureport else True)
-    told = seen.select(types=seen.types.join(" "), success=seen.success, called=called)
+def _true_counts(events: ir.Table, success: bool | None, collector: bool) -> ir.Table:
+    """The figures by our rules, in one row."""
+    seen = outcome(events if collector else without_collector(events), success)
+    told = seen.select(types=seen.types.join(" "), success=seen.success, called=seen.syscall_nr.notnull())
     kinds = told.group_by("types", "success", "called").agg(events=told.count())
-    counts = _as_aureport(kinds) if as_aureport else _true(kinds)
+    figures = _counts(kinds, _true(kinds)).cross_join(_distinct(_few(seen))).cross_join(_touched(seen))
+    return figures.cross_join(_pids(seen)).cross_join(_keys(seen))
+
+
+def _as_aureport_counts(events: ir.Table, success: bool | None) -> ir.Table:
+    """The figures by aureport's rules, in one row: what an event has one of is reckoned once for each combination."""
+    told = _as_aureport_view(events, success)
+    told = told.mutate(types=told.types.join(" "), called=told.syscall_nr > 0)
+    columns = ("types", "success", "called", "who", "terminal", "address", "exe", "comm", "pid")
+    few = told.select(columns)
+    few = few.group_by(columns).agg(events=few.count())
+    touching = events.paths.length() > 0
+    touching = touching.fill_null(False) | events.socket.notnull() | has_type(events, "AVC", "CONFIG_CHANGE")
+    named = _as_aureport_view(events.filter(touching.fill_null(False)), success)
+    keyed = _as_aureport_view(events.filter(events["keys"].length() > 0), success)
+    figures = _counts(few, _as_aureport(few)).cross_join(_distinct(few)).cross_join(_listed(named))
+    return figures.cross_join(_pids(few)).cross_join(_keys(keyed))
+
+
+def _as_aureport_view(events: ir.Table, success: bool | None) -> ir.Table:
+    return view(events, success=success, as_aureport=True, sockets=True)
+
+
+def _counts(kinds: ir.Table, counts: dict[str, ir.Value]) -> ir.Table:
+    """Events by what their records are: asked of each distinct combination of types, not of each event."""
     failed = kinds.success == False  # noqa: E712 - an expression
     return kinds.agg(
         events=_sum(kinds, True),
