@@ -20,7 +20,7 @@ export JUPYTER_PREFER_ENV_PATH = 1
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml requirements.lock requirements-axe.lock tools/environment.sh
+$(READY): pyproject.toml requirements.lock requirements-axe.lock tools/environment.sh tools/first_use.py
 	@PYTHON=$(PYTHON) VENV=$(VENV) sh tools/environment.sh
 
 .PHONY: setup

@@ -15,7 +15,7 @@ command -v "$PYTHON" >/dev/null 2>&1 || {
 }
 
 rm -f "$VENV/.ready"
-tell "Setting up $VENV from requirements.lock (once; a minute or two) …"
+tell "Setting up $VENV from requirements.lock (once; two minutes or so) …"
 if command -v uv >/dev/null 2>&1; then
   uv venv --quiet --allow-existing --python "$PYTHON" "$VENV"
   VIRTUAL_ENV=$(cd "$VENV" && pwd) && export VIRTUAL_ENV
@@ -33,4 +33,6 @@ else
   pip install --no-deps --require-hashes --requirement requirements-axe.lock
   pip install --no-deps --no-build-isolation --editable .
 fi
+tell "Compiling the parser …"
+"$VENV/bin/python" tools/first_use.py || tell "That did not work; the first report will compile it and be slower for it."
 touch "$VENV/.ready"
