@@ -5,14 +5,17 @@ import html
 import io
 import json
 import re
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import ibis
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from browser import Browser
 from hostile import NAMES
 from IPython.core.displaypub import CapturingDisplayPublisher
@@ -101,10 +104,8 @@ def test_an_empty_table_says_that_nothing_was_found(said: Any) -> None:
 @pytest.mark.parametrize(("language", "sentence"), [("en", "nothing was seen"), ("ko", "확인된 데이터가 없어")])
 def test_nothing_seen_is_not_nothing_found(said: Any, language: str, sentence: str) -> None:
     """Without any event no table, sentence or headline sounds like good news."""
-    import ibis
-
     show.begin("test", language=language)
-    empty = ibis.memtable(pa.table({"time": pa.array([], pa.timestamp("us"))}))
+    empty = ibis.memtable(pa.table({"host": pa.array([], pa.string()), "time": pa.array([], pa.timestamp("us"))}))
     assert show.seen(empty) == show.Seen(0, None, None)
     show.sentence("{n} failed.", none="No login failed.", n=0)
     show.headline("failed", "failed login|failed logins", 0)
@@ -328,3 +329,77 @@ def test_a_moment_with_a_zone_is_shown_on_the_same_clock(said: Any) -> None:
     show.begin("test", timezone="Asia/Seoul")
     show.sentence("{a} {b}", a=pd.Timestamp("2026-11-23 04:00"), b=datetime(2026, 11, 23, 4, tzinfo=UTC))
     assert said().count("2026-11-23 13:00") == 2
+
+
+def test_a_finding_may_say_more_than_the_chart_knows(out: Path) -> None:
+    """It takes the place of the chart's own, in the words for those who cannot see it too; nothing is no finding."""
+    chart = charts.bars(pd.DataFrame({"who": ["root"], "events": [60]}), label="who", value="events")
+    show.begin("f")
+    said = {"title": "Events", "finding": "{users:user|users} did {what}."}
+    show.figure(chart, name="some", **said, users=2, what="it")
+    show.figure(chart, name="none", **said, users=0, what="it")
+    some, none = results(out)
+    assert some["finding"] == "2 users did it."
+    assert some["alt"].startswith("2 users did it. Events. Bars")
+    assert none["finding"] == "root: 60 of 60 events (100%)"
+
+
+def results(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for path in sorted((out / "results").iterdir()) for line in path.open(encoding="utf-8")]
+
+
+def test_hosts_of_which_something_may_be_missing_are_named(out: Path) -> None:
+    """First of all a reader hears of which hosts there is no event, and whose last fetch failed; of many, how many."""
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    events = ibis.memtable(pd.DataFrame({"host": ["web01", "db02"], "time": [at, at]}))
+    states = {"web01": "done", "db02": "failed", "app03": "done"} | {f"x{n:02}": None for n in range(97)}
+    hosts = ibis.memtable(pa.table({"host": list(states), "outcome": pa.array(states.values(), pa.string())}))
+    show.begin("f")
+    assert show.seen(events, hosts).events == 2
+    _, unseen = results(out)
+    assert unseen["text"].startswith(
+        "Something may be missing of 99 of 100 hosts: app03 (no events in this period), "
+        "db02 (its last fetch did not end well), x00 (no events in this period, its last fetch did not end well)"
+    )
+    assert unseen["text"].endswith("and 91 more.")
+
+
+def test_a_next_step_leads_to_the_page_of_the_same_report(
+    out: Path, said: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where the report has that notebook; else to its file where it lies beside, else it is named."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(show.NOTEBOOKS, '["logins", "commands"]')
+    (tmp_path / "files.ipynb").touch()
+    show.begin("logins")
+    for notebook in ("commands", "files", "network"):
+        show.next_step(notebook, "See what was done.")
+    assert re.findall(r'href="([^"]+)"', said()) == ["commands.html", "files.ipynb"]
+    assert "<b>Network</b>" in said()
+    assert [row["to"] for row in results(out)] == ["commands", "files", "network"]
+
+
+@pytest.mark.parametrize("name", STORABLE)
+def test_a_next_step_gives_the_parameters_that_show_more(said: Any, name: str) -> None:
+    """Those of this page and those that narrow it, as a command that a shell and papermill read back as they are."""
+    show.begin("logins", timezone="Asia/Seoul", data_dir="data", hosts=None, since="yesterday")
+    at = pd.Timestamp(2026, 11, 23, 4, 0, 0, 7)
+    show.next_step("host", "{who} failed.", given={"host": name, "since": at, "until": pd.NaT}, who=name)
+    (command,) = re.findall("<code>(.*?)</code>", re.sub("</?span[^>]*>", "", said()), re.DOTALL)
+    *words_of_shell, option, wanted = shlex.split(html.unescape(command))
+    assert words_of_shell == ["papermill", "notebooks/host.ipynb", "host-out.ipynb"]
+    assert option == "-y"
+    assert yaml.safe_load(wanted) == {
+        "data_dir": "data",
+        "host": name,
+        "since": "2026-11-23T13:00:00+09:00",
+        "language": "en",
+        "timezone": "Asia/Seoul",
+    }
+
+
+def test_a_next_step_without_a_reason_is_left_out(said: Any) -> None:
+    """What did not happen leads nowhere."""
+    show.begin("logins")
+    show.next_step("commands", "{n:account|accounts} guessed.", n=0)
+    assert "nb-next" not in said().replace(".nb-next", "")

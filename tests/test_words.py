@@ -46,9 +46,9 @@ def spoken(notebook: Path) -> list[str]:
                 continue
             if getattr(call.func.value, "id", None) != "show":
                 continue
-            place = {"sentence": 0, "headline": 1}.get(call.func.attr)
+            place = {"sentence": 0, "headline": 1, "next_step": 1}.get(call.func.attr)
             texts = [call.args[place]] if place is not None else []
-            texts += [word.value for word in call.keywords if word.arg in ("title", "alt", "none")]
+            texts += [word.value for word in call.keywords if word.arg in ("title", "alt", "none", "finding")]
             found += [text.value for text in texts if isinstance(text, ast.Constant)]
     return found
 

@@ -299,6 +299,7 @@ def _environment(scratch: Path, out: Path, plan: Plan) -> dict[str, str]:
     passed = {name: value for name, value in os.environ.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)}
     return passed | {
         show.OUT: str(out.resolve()),
+        show.NOTEBOOKS: json.dumps([notebook.name for notebook in plan.notebooks]),
         **({show.FOR_EXCEL: "1"} if plan.csv_for_excel else {}),
         "IPYTHONDIR": str(scratch / "ipython"),  # an analyst's start-up files are not part of a report
         "JUPYTER_RUNTIME_DIR": str(scratch),

@@ -5,6 +5,7 @@
     show.table(tables.failed_by_address(events), name="by_address", title="Failed logins by address")
     show.figure(charts.bars(frame, label="address", value="failed"), name="addresses", title="Failed logins by address")
     show.headline("failed_logins", "failed login|failed logins", 37, notice=1)
+    show.next_step("commands", "{users:user|users} came in: see what they did.", given={"hosts": ["web01"]}, users=…)
 
 What a log says is hostile: markup, formulas, escape sequences. It reaches a reader as text, with control and bidi
 characters written out. When AUDIT_NB_OUT names a folder, each call also writes there: `tables/<notebook>-<name>.csv`
@@ -14,14 +15,14 @@ AUDIT_NB_CSV_FOR_EXCEL, when set, begins each CSV with a byte order mark.
 
 import html
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from audit_nb import charts, words
-from audit_nb.show import leave, picture
+from audit_nb.show import leave, onward, picture
 from audit_nb.show.cells import Reader, arrow, csv_text, markup, of_sentence, render_table
 from audit_nb.show.cells import columns as columns_of
 from audit_nb.show.leave import write_csv
@@ -42,6 +43,7 @@ __all__ = [
     "figure",
     "headline",
     "markup",
+    "next_step",
     "render_table",
     "seen",
     "sentence",
@@ -50,6 +52,8 @@ __all__ = [
 ]
 
 OUT, FOR_EXCEL = "AUDIT_NB_OUT", "AUDIT_NB_CSV_FOR_EXCEL"
+NOTEBOOKS = onward.NOTEBOOKS
+MOST_HOSTS = 8  # named in one sentence
 ROWS = 200  # of a table on a page; the CSV has them all
 STYLE_MIME = "application/vnd.audit-nb.style"  # marks the style of an open notebook; a report has its own
 
@@ -58,6 +62,7 @@ _STYLE = """<style>
 .nb-table caption{text-align:left;font-weight:600}.nb-table td,.nb-table th{padding:.2em .7em;text-align:left!important}
 .nb-table .n{text-align:right!important;font-variant-numeric:tabular-nums}.nb-null{opacity:.6}.nb-ctl{color:#b35900}
 .nb-tile{display:inline-block;margin:0 2em 0 0}.nb-tile b{font-size:1.6em;display:block}.nb-finding{font-weight:600}
+.nb-next summary{cursor:pointer;opacity:.8}
 .nb-figure{margin:.5em 0}.nb-figure img{max-width:760px;background:#fff;color-scheme:light}
 </style>"""
 
@@ -78,14 +83,16 @@ class Page:
     notebook: str
     reader: Reader
     out: Path | None
+    parameters: Mapping[str, object] = field(default_factory=dict)
 
 
 _page = Page("notebook", Reader(), None)
 
 
-def begin(notebook: str, *, language: str = "en", timezone: str = "UTC") -> None:
+def begin(notebook: str, *, language: str = "en", timezone: str = "UTC", **parameters: object) -> None:
     """Say which notebook speaks, in which language, and in which time zone its times are shown.
 
+    `parameters` are the others it was played with (`data_dir`, `hosts`, `since` …); a next step goes on with them.
     Raises ValueError for a language that we do not speak and KeyError for a time zone that does not exist.
     """
     global _page
@@ -94,20 +101,47 @@ def begin(notebook: str, *, language: str = "en", timezone: str = "UTC") -> None
     ZoneInfo(timezone)
     out = os.environ.get(OUT)
     reader = Reader(language, timezone, for_excel=bool(os.environ.get(FOR_EXCEL)))
-    _page = Page(leave.slug(notebook), reader, Path(out) if out else None)
+    told = onward.plain({**parameters, "language": language, "timezone": timezone}, reader)
+    _page = Page(leave.slug(notebook), reader, Path(out) if out else None, told)
     _display(_STYLE, "", STYLE_MIME)
 
 
-def seen(events: "ir.Table") -> Seen:
-    """How many events there are to look at and from when to when, said in a sentence.
+def seen(events: "ir.Table", hosts: "ir.Table | None" = None) -> Seen:
+    """How many events there are to look at and from when to when, and of which hosts something may be missing.
 
-    Without events every table below says that nothing was seen, which is not the same as nothing found.
+    `hosts` is the store's table of hosts (`audit_nb.open_hosts`). Without events every table below says that nothing
+    was seen, which is not the same as nothing found.
     """
     global _page
-    row = events.agg(n=events.count(), first=events.time.min(), last=events.time.max()).to_pyarrow().to_pylist()[0]
+    sums = {"n": events.count(), "first": events.time.min(), "last": events.time.max()}
+    by_host = events.group_by("host").agg(**sums).to_pyarrow().to_pylist()
+    row = {"n": sum(one["n"] for one in by_host)}
+    row |= {end: pick((one[end] for one in by_host), default=None) for end, pick in (("first", min), ("last", max))}
     _page = replace(_page, reader=replace(_page.reader, blind=row["n"] == 0))
     _paragraph("seen", words.text_of("seen.some" if row["n"] else "seen.none", _page.reader.language), row)
+    if hosts is not None:
+        _unseen(hosts, {one["host"] for one in by_host})
     return Seen(row["n"], row["first"], row["last"])
+
+
+def _unseen(hosts: "ir.Table", speaking: Collection[str]) -> None:
+    """The hosts without an event, and those whose last fetch did not end well."""
+    language = _page.reader.language
+    states = hosts.select("host", "outcome").order_by("host").to_pyarrow().to_pylist()
+    doubts = {
+        row["host"]: [
+            words.say(f"seen.{doubt}", language)
+            for doubt, holds in (("silent", row["host"] not in speaking), ("unfetched", row["outcome"] != "done"))
+            if holds
+        ]
+        for row in states
+    }
+    listed = [f"{host} ({', '.join(why)})" for host, why in doubts.items() if why]
+    if listed:
+        more = words.say("seen.more", language, n=len(listed) - MOST_HOSTS) if len(listed) > MOST_HOSTS else ""
+        names = ", ".join(listed[:MOST_HOSTS]) + more
+        told = {"n": len(listed), "total": len(states), "names": names}
+        _paragraph("unseen", words.text_of("seen.unseen", language), told)
 
 
 def sentence(text: str, *, none: str | None = None, **values: object) -> None:
@@ -160,27 +194,68 @@ def table(
     _record(kind="table", name=name, title=spoken, rows=whole.num_rows, shown=shown.num_rows, csv=csv, columns=said)
 
 
-def figure(fig: "charts.Chart | Figure", *, name: str, title: str, alt: str | None = None) -> None:
+def figure(
+    fig: "charts.Chart | Figure",
+    *,
+    name: str,
+    title: str,
+    alt: str | None = None,
+    finding: str | None = None,
+    **values: object,
+) -> None:
     """A figure with its finding above it and `title`, what it plots, below.
 
-    A chart describes itself to those who cannot see it; a matplotlib Figure needs `alt`.
+    A chart finds and describes by itself; `finding`, filled with `values`, says more than it can know, unless the
+    first of them is 0 or unknown. A matplotlib Figure needs `alt`.
     """
     look = charts.Look(_page.reader.language, _page.reader.timezone)
     spoken = words.translate(title, look.language)
     drawn = picture.of_chart(fig, look) if isinstance(fig, charts.Chart) else picture.of_figure(fig)
+    found, plain = html.escape(drawn.finding), drawn.finding
     described = f"{spoken}. {words.translate(alt, look.language) if alt is not None else drawn.alt}"
+    if finding is not None and not _says_nothing(values):
+        found, plain = _said(words.translate(finding, look.language), values)
+        described = f"{plain} {described}"
     stem = f"{_page.notebook}-{leave.slug(name)}"
     png, csv = leave.write_figure(_page.out, stem, drawn, _page.reader)
-    _display(picture.render(drawn, spoken, described, csv), described)
-    _record(kind="figure", name=name, title=spoken, alt=described, finding=drawn.finding, png=png, csv=csv)
+    _display(picture.render(drawn, spoken, described, csv, found), described)
+    _record(kind="figure", name=name, title=spoken, alt=described, finding=plain, png=png, csv=csv)
+
+
+def next_step(notebook: str, text: str, *, given: Mapping[str, object] | None = None, **values: object) -> None:
+    """Why another notebook is worth a look, with a link to it and the parameters that show more there.
+
+        show.next_step("host", "{host} failed most.", given={"host": worst, "since": first, "until": last}, host=worst)
+
+    The link leads to the page of that notebook where the same report has one, and to its file where that lies beside
+    this one. `given` are parameters of that notebook; those of `begin` are added, and the command that plays it with
+    both can be copied. Left out where the first value is 0 or unknown, and with values where no event was seen.
+    """
+    reader = _page.reader
+    if _says_nothing(values):
+        return
+    step = onward.Onward(leave.slug(notebook), onward.plain(given or {}, reader), _page.parameters)
+    marked, plain = _said(words.translate(text, reader.language), values)
+    _display(onward.render(marked, step, reader), f"{plain} {step.file}\n{step.command()}")
+    _record(kind="next_step", to=step.notebook, text=plain, given=dict(step.given))
+
+
+def _says_nothing(values: Mapping[str, object]) -> bool:
+    """Whether values make no sentence: nothing was seen, or the first of them is 0 or unknown."""
+    return bool(values) and (_page.reader.blind or not next(iter(values.values())))
 
 
 def _paragraph(kind: str, spoken: str, values: Mapping[str, object]) -> None:
+    marked, plain = _said(spoken, values)
+    _display(f'<p class="nb-sentence{" nb-unseen" if kind == "unseen" else ""}">{marked}</p>', plain)
+    _record(kind=kind, text=plain)
+
+
+def _said(spoken: str, values: Mapping[str, object]) -> tuple[str, str]:
+    """A filled text as HTML, its values escaped and standing out, and as plain text."""
     parts = list(words.pieces(spoken, {name: of_sentence(value, _page.reader) for name, value in values.items()}))
     marked = "".join(f"<b>{markup(piece)}</b>" if is_value else html.escape(piece) for piece, is_value in parts)
-    plain = words.visible("".join(piece for piece, _ in parts))
-    _display(f'<p class="nb-sentence">{marked}</p>', plain)
-    _record(kind=kind, text=plain)
+    return marked, words.visible("".join(piece for piece, _ in parts))
 
 
 def _record(**result: object) -> None:

@@ -52,12 +52,12 @@ def of_figure(figure: "Figure") -> Picture:
     return Picture(_svg(figure), None, lambda: _png(figure), None, "", "")
 
 
-def render(picture: Picture, title: str, alt: str, csv_path: str | None) -> str:
-    """The figure as HTML, everything in it."""
+def render(picture: Picture, title: str, alt: str, csv_path: str | None, finding: str) -> str:
+    """The figure as HTML, everything in it; `finding` is markup already."""
     narrow = f'<source media="(max-width:600px)" srcset="{_address(picture.narrow)}">' if picture.narrow else ""
-    finding = f'<p class="nb-finding">{html.escape(picture.finding)}</p>' if picture.finding else ""
+    found = f'<p class="nb-finding">{finding}</p>' if finding else ""
     return (
-        f'<figure class="nb-figure">{finding}<picture>{narrow}<img src="{_address(picture.wide)}" '
+        f'<figure class="nb-figure">{found}<picture>{narrow}<img src="{_address(picture.wide)}" '
         f'alt="{html.escape(alt)}"></picture><figcaption>{html.escape(title)}{link(csv_path)}</figcaption></figure>'
     )
 
