@@ -625,31 +625,49 @@ def test_the_period_before_is_compared_with(desk: Desk, data_dir: Path) -> None:
     assert headline["before"] == earlier.report["headlines"][0]["value"] == 15
     page = later.index.read_text("utf-8")
     assert f"▲ {headline['value'] - 15} more than before (15)" in page
-    assert f"{earlier.folder.parent.name}/{earlier.folder.name}/index.html" in page
+    assert f"Compared with {earlier.report['period']['label']}." in page
     index = (desk.folder / "reports" / "index.html").read_text("utf-8")
     assert f"2 periods, the newest last: 15, {headline['value']}" in index
 
 
-def test_a_run_leads_to_the_one_before_and_the_one_after(desk: Desk, browser: Browser) -> None:
-    """A run is never rewritten: pages beside it know which report followed, also when one before it is made last."""
+def led_to(start: Path, where: str) -> Path | None:
+    """The file that a link of a run leads to, through the page it names; no script is run. None where there is none."""
+    link = re.search(rf'href="([^"]*{where}\.html)"', (start / "index.html").read_text("utf-8"))
+    sign = browser_path(start / link[1])  # type: ignore[index] - it must be there
+    onward = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', sign.read_text("utf-8"))
+    if onward is None:
+        return None
+    assert f'href="{onward[1]}"' in sign.read_text("utf-8")
+    return sign.parent / onward[1]
+
+
+def browser_path(path: Path) -> Path:
+    """A path as a browser counts it: `..` goes back in the address, whatever is a symbolic link."""
+    return Path(os.path.normpath(path))
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory: pytest.TempPathFactory) -> dict[int, report.Run]:
+    """Reports about three days, the one in the middle made last."""
+    desk = Desk(tmp_path_factory.mktemp("days"))
     desk.notebook("own", "1 + 1")
-    days = {}
+    made = {}
     for day in (20, 22, 21):
         desk.parameters(f"since: 2026-11-{day}\nuntil: 2026-11-{day + 1}")
-        days[day] = desk.make("own")
+        made[day] = desk.make("own")
+    return made
+
+
+def test_a_run_leads_to_the_one_before_and_the_one_after(days: dict[int, report.Run], browser: Browser) -> None:
+    """A run is never rewritten: pages beside it know which report followed, also when one before it is made last."""
+    index = {run.index.resolve(): day for day, run in days.items()}
     led = {}
     for day, run in days.items():
-        page = browser.open(run.index.as_uri())
-        for where in ("prev", "next"):
-            near = page.ask(f"document.querySelector('a[rel={where}]').href")
-            text = Path(near.removeprefix("file://")).read_text("utf-8")
-            onward = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', text)
-            target = (Path(near.removeprefix("file://")).parent / onward[1]).resolve() if onward else None
-            if "/index.html" in near:  # the period ended where this one begins, and was there when this one was made
-                target = Path(near.removeprefix("file://")).resolve()
-            led[day, where] = next((other for other, made in days.items() if made.index == target), None)
+        for where in ("previous", "next"):
+            found = led_to(run.folder, where)
+            led[day, where] = found and index[found.resolve()]
     assert led == {
-        (20, "prev"): None, (20, "next"): 21, (21, "prev"): 20, (21, "next"): 22, (22, "prev"): 21, (22, "next"): None,
+        (20, "previous"): None, (20, "next"): 21, (21, "previous"): 20, (21, "next"): 22, (22, "previous"): 21, (22, "next"): None,
     }  # fmt: skip
     assert "There is no report about a later period yet." in (days[22].folder.parent / "next.html").read_text("utf-8")
     onward = browser.open((days[20].folder.parent / "next.html").as_uri())
@@ -661,16 +679,20 @@ def test_a_run_leads_to_the_one_before_and_the_one_after(desk: Desk, browser: Br
     assert browser.open((days[20].folder.parent / "previous.html").as_uri()).violations() == []
 
 
-def test_links_hold_also_where_a_run_is_opened_as_latest(desk: Desk, browser: Browser) -> None:
-    """`latest` lies less deep than the run that it is: addresses that leave the folder count from the run's own place."""
-    desk.notebook("own", "1 + 1")
-    desk.parameters("since: 2026-11-23\nuntil: 2026-11-24")
-    desk.make("own")
-    page = browser.open((desk.folder / "reports" / "own" / "latest" / "index.html").as_uri())
-    addresses = page.ask("Array.from(document.querySelectorAll('a[href]:not([href^=\\'#\\'])')).map(a => a.href)")
-    assert len(addresses) > 4
-    for address in addresses:
-        assert Path(address.removeprefix("file://")).exists(), address
+def test_links_hold_from_a_runs_own_place_and_from_latest(days: dict[int, report.Run]) -> None:
+    """`latest` lies less deep than the run that it is, and no script is needed to follow a link from there."""
+    own = days[21].folder
+    reports = own.parents[2]
+    for start in (own, reports / "own" / "latest"):
+        for target in re.findall(r'href="([^"#:][^":]*)"', (start / "index.html").read_text("utf-8")):
+            assert browser_path(start / target).exists(), (start, target)
+        led = {where: led_to(start, where) for where in ("previous", "next", "latest", "history")}
+        assert {where: browser_path(path).resolve() for where, path in led.items() if path} == {
+            "previous": days[20].index.resolve(),
+            "next": days[22].index.resolve(),
+            "latest": days[21].index.resolve(),
+            "history": (reports / "index.html").resolve(),
+        }
 
 
 def test_latest_always_opens(desk: Desk) -> None:

@@ -79,7 +79,6 @@ def make(
         played = play.notebooks(asked, aside, timeout_s=timeout_s, tell=tell)
         report = _report(asked, played, aside, started, history.before(reports_dir, asked))
         report["command"] = f"audit-nb report {name} --parameters {final / PARAMETERS}"
-        report["place"] = final.relative_to(reports_dir / name).as_posix()
         columns.write(aside, report, for_excel=asked.csv_for_excel)
         pages.write(aside, report)
         if asked.pdf:
@@ -91,7 +90,7 @@ def make(
         shutil.rmtree(aside, ignore_errors=True)
         raise
     history.point_latest(reports_dir / name, final)
-    history.write_neighbours(reports_dir, name)
+    history.write_signposts(reports_dir, name, final)
     history.write_index(reports_dir)
     history.sweep(reports_dir / name)
     return Run(final, report)

@@ -86,24 +86,35 @@ def write_index(reports_dir: Path) -> None:
     )
 
 
-def write_neighbours(reports_dir: Path, name: str) -> None:
-    """Beside the runs of each period the pages that lead to the newest run of the period before and of the one after.
+def write_signposts(reports_dir: Path, name: str, latest: Path) -> None:
+    """The pages that lead on from a run: to the periods before and after, to the latest run, to the history.
 
-    A run is never rewritten, and cannot know which report will follow: it links to these.
+    A run is never rewritten, and cannot know which report will follow; and it has two places, its own and `latest`,
+    which lies less deep. So it links to pages one folder up, and those stand beside the runs of each period and, for
+    the run that is the latest, beside `latest`.
     """
     found = [run for run in runs(reports_dir) if run["name"] == name]
     newest: dict[str, dict[str, Any]] = {}
     for run in found:
-        newest.setdefault(run["path"].rsplit("/", 1)[0], run)
-    order = sorted(newest, key=lambda folder: _begins(newest[folder]))
-    for place, folder in enumerate(order):
-        for where, other in (("previous", place - 1), ("next", place + 1)):
-            near = newest[order[other]] if 0 <= other < len(order) else None
-            address = f"../{near['path'].split('/', 1)[1]}/index.html" if near else None
-            page = pages.render_neighbour(where, address, found[0]).encode("utf-8", "backslashreplace")
-            target = reports_dir / folder / f"{where}.html"
-            if not target.exists() or target.read_bytes() != page:
-                write_private(target, page)
+        newest.setdefault(run["path"].split("/")[1], run)
+    order = sorted(newest, key=lambda period: _begins(newest[period]))
+    for place, period in enumerate(order):
+        near = {
+            where: f"{newest[order[other]]['path'].split('/', 1)[1]}/index.html" if 0 <= other < len(order) else None
+            for where, other in (("previous", place - 1), ("next", place + 1))
+        }
+        near |= {"latest": f"{LATEST}/index.html", "history": "../index.html"}
+        _write_signs(reports_dir / name / period, "../", near, found[0])
+        if period == latest.parent.name:
+            _write_signs(reports_dir / name, "", near, found[0])
+
+
+def _write_signs(folder: Path, up: str, near: Mapping[str, str | None], newest: Mapping[str, Any]) -> None:
+    for where, address in near.items():
+        page = pages.render_signpost(where, address and up + address, newest).encode("utf-8", "backslashreplace")
+        target = folder / f"{where}.html"
+        if not target.exists() or target.read_bytes() != page:
+            write_private(target, page)
 
 
 def _begins(run: Mapping[str, Any]) -> tuple[float, float]:

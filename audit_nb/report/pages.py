@@ -29,7 +29,6 @@ COVERAGE = ("host", "outcome", "period_events", "lost_serials", "malformed", "fi
 TIMES = {"first_time", "last_time", "fetched_at"}
 TREND = 30  # runs
 COLUMNS = "columns.html"
-_PERIOD_FOLDERS = "../../../"
 
 
 def write(folder: Path, report: Mapping[str, Any]) -> None:
@@ -66,7 +65,7 @@ def render_run(report: Mapping[str, Any]) -> str:
     said = words.say("page.coverage_table", reader.language)
     coverage = show.render_table(rows.slice(0, show.ROWS), rows.num_rows, said, None, reader)
     titles = {notebook["name"]: notebook["title"] for notebook in report["notebooks"]}
-    return _page("run", reader.language, report=report, up=_PERIOD_FOLDERS, coverage=coverage, titles=titles)
+    return _page("run", reader.language, report=report, coverage=coverage, titles=titles)
 
 
 def _coverage_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,9 +91,9 @@ def render_history(runs: Sequence[Mapping[str, Any]]) -> str:
     return _page("history", language, reports=reports, version=audit_nb.__version__)
 
 
-def render_neighbour(where: str, address: str | None, newest: Mapping[str, Any]) -> str:
-    """The page that leads on from a period to the one `previous` or `next` to it, or says that there is none."""
-    return _page("neighbour", newest["language"], where=where, address=address, report=newest)
+def render_signpost(where: str, address: str | None, newest: Mapping[str, Any]) -> str:
+    """The page that leads on from a run: `previous`, `next`, `latest` or `history`; or that says that there is none."""
+    return _page("signpost", newest["language"], where=where, address=address, report=newest)
 
 
 def _history_of(name: str, runs: list[Mapping[str, Any]], language: str) -> dict[str, Any]:

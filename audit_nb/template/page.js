@@ -83,13 +83,6 @@
 
   document.querySelectorAll(".nb-table table").forEach(serve);
 
-  // Opened through `latest`, another name of its folder, a run counts the addresses that leave it from its own place.
-  var place = document.documentElement.dataset.place;
-  var own = place && location.pathname.replace(/\/latest\/([^/]*)$/, "/" + place + "/$1");
-  if (place && own !== location.pathname) document.querySelectorAll("a[href^='../']").forEach(function (a) {
-    a.href = new URL(a.getAttribute("href"), new URL(own, location.href)).href;
-  });
-
   var contents = document.querySelector(".contents details");
   if (contents && window.matchMedia("(max-width:60rem)").matches) contents.open = false;
 
