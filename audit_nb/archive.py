@@ -14,7 +14,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -211,40 +212,64 @@ class Archive:
         source's bytes before `offset` are those of another source. Raises ValueError where the bytes would not follow
         those that are held: that would be a fault of the caller, not of the host.
         """
+        block = data if isinstance(data, Block) else Block.of(data)
+        words = {"path": path, "via": via, "host_key": host_key, "fetched_at": fetched_at or datetime.now(UTC)}
+        (segment,) = self.append_blocks(
+            host, [block], source=source, offset=offset, base=base, unfinished=unfinished, **words
+        )
+        return segment
+
+    def append_blocks(
+        self,
+        host: str,
+        blocks: Sequence[Block],
+        *,
+        source: int | None,
+        offset: int,
+        base: tuple[int, int] | None = None,
+        unfinished: bool = False,
+        **words: Any,  # noqa: ANN401 - path, via, host_key, fetched_at
+    ) -> list[Segment]:
+        """As `append`, for blocks that follow one another: they are safe together, which takes a tenth of the time.
+
+        `unfinished` speaks of the last one.
+        """
         folder = files.private_directory(self.folder / checked_name(host))
         manifest = self._manifest(host)
-        block = data if isinstance(data, Block) else Block.of(data)
         lineage = manifest.lineages[source] if source is not None else None
-        if offset != (lineage.end if lineage else base[1] if base else 0) or not block.length:
-            raise ValueError(f"{host}: {block.length} bytes at {offset} do not follow what is held of source {source}")
-        number = max((known.number for known in manifest.segments[-1:]), default=0) + 1
-        head, line = self._beginning(host, lineage, base, block.beginning)
-        segment = Segment(
-            host=host,
-            number=number,
-            source=source if source is not None else number,
-            path=path,
-            offset=offset,
-            length=block.length,
-            sha256=block.sha256,
-            stored=len(block.compressed),
-            head=head,
-            line=line,
-            tail=block.tail,
-            fetched_at=fetched_at or datetime.now(UTC),
-            via=via,
-            host_key=host_key,
-            whole=not unfinished,
-            replaces=lineage.unfinished.number if lineage and lineage.unfinished else None,
-            base=base if lineage is None else None,
-            first_ms=block.first_ms,
-            last_ms=block.last_ms,
+        if offset != (lineage.end if lineage else base[1] if base else 0) or not all(b.length for b in blocks):
+            raise ValueError(f"{host}: what begins at {offset} does not follow what is held of source {source}")
+        first = number = max((known.number for known in manifest.segments[-1:]), default=0) + 1
+        head, line = self._beginning(host, lineage, base, b"".join(block.beginning for block in blocks))
+        segments: list[Segment] = []
+        for block in blocks:
+            segment = Segment(
+                host=host,
+                number=number,
+                source=source if source is not None else first,
+                offset=offset,
+                length=block.length,
+                sha256=block.sha256,
+                stored=len(block.compressed),
+                head=head,
+                line=line,
+                tail=block.tail,
+                whole=not (unfinished and block is blocks[-1]),
+                replaces=lineage.unfinished.number if lineage and lineage.unfinished and number == first else None,
+                base=base if lineage is None and number == first else None,
+                first_ms=block.first_ms,
+                last_ms=block.last_ms,
+                **words,
+            )
+            segments.append(segment)
+            number, offset = number + 1, segment.end
+        files.write_private_all(
+            {self._file(host, one.number): block.compressed for one, block in zip(segments, blocks, strict=True)}
         )
-        files.write_private(self._file(host, number), block.compressed)
-        self.append_row(host, segment.row())
-        if segment.offset == 0 or number == 1:
+        self._append_rows(host, [segment.row() for segment in segments])
+        if segments[0].offset == 0 or first == 1:
             files.sync_directory(folder.parent)
-        return segment
+        return segments
 
     def _beginning(
         self, host: str, lineage: Lineage | None, base: tuple[int, int] | None, data: bytes
@@ -270,8 +295,12 @@ class Archive:
 
     def append_row(self, host: str, row: dict[str, Any]) -> None:
         """Add one row to the manifest of `host`; nothing ever changes or removes one."""
+        self._append_rows(host, [row])
+
+    def _append_rows(self, host: str, rows: Sequence[dict[str, Any]]) -> None:
         folder = files.private_directory(self.folder / checked_name(host))
-        files.append_line(folder / "manifest.jsonl", json.dumps(row, sort_keys=True).encode())
+        lines = "\n".join(json.dumps(row, sort_keys=True) for row in rows)
+        files.append_line(folder / "manifest.jsonl", lines.encode())
 
     def _manifest(self, host: str) -> Manifest:
         path = self.folder / checked_name(host) / "manifest.jsonl"
@@ -289,6 +318,14 @@ class Archive:
         """Remove the files of dropped segments that a crash left behind."""
         for row in self.rows(host, "pruned"):
             self._file(host, row["number"]).unlink(missing_ok=True)
+
+    def clear_unfinished(self, host: str) -> None:
+        """Remove what a killed run had not finished; for who holds the lock."""
+        folder = self.folder / checked_name(host)
+        for path in folder.glob(".aside-*"):
+            path.unlink(missing_ok=True)
+        for path in folder.glob(".packed-*"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def unreadable_rows(self, host: str) -> list[int]:
         """The line numbers of the manifest that are no row: a crash cut them, or someone changed the file."""

@@ -76,6 +76,7 @@ def _visit(visit: Visit, inventory: Inventory) -> FetchResult:
     """One host from beginning to end; whatever happens becomes a row. What may pass is tried again, ever later."""
     host = visit.host
     visit.started_at = datetime.now(UTC)
+    visit.archive.clear_unfinished(host.name)
     for again in range(host.retries + 1):
         try:
             _enter(visit, inventory)
@@ -160,6 +161,7 @@ def import_paths(paths: Iterable[Path | str], host: str, data_dir: Path | str, t
     with archive.lock(data_dir):
         _require_space(data_dir)
         store = Archive(data_dir)
+        store.clear_unfinished(host)
         visit = Visit(store, Host(name=host), threading.Event(), lambda done, total: None)
         try:
             _import_all(visit, named, tell)

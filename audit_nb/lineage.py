@@ -8,16 +8,17 @@ names how many first bytes it shares, so that no byte is kept twice and each fil
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from audit_nb.archive import HEAD_BYTES, TAIL_BYTES, Archive, Block, Digest, EvidenceError, Lineage
 from audit_nb.errors import AuditNbError
 
 SEGMENT_BYTES = 4 << 20
-READY_AHEAD = 2  # blocks that are made ready while others are read
+MADE_AT_ONCE = 2  # blocks that are compressed and hashed while others are read
+WAITING = 8  # blocks that may wait to be written, so that many are synced at once
 
 
 class Readable(Protocol):
@@ -232,7 +233,8 @@ class _Writer:
     what was read, then all that was read is of the old file and is kept; else the block is left out. When the
     connection broke before the answer came, the block is kept; the next fetch sees whether the file goes on from it.
 
-    Blocks are compressed and hashed side by side, and written in their order, while the next ones are on their way.
+    Blocks are compressed and hashed side by side while the next ones are on their way. Whatever is ready when the disk
+    is, is written together and in order: syncing takes as long for eight files as for one.
     """
 
     def __init__(self, archive: Archive, host: str, file: Readable, place: Place, origin: Origin) -> None:
@@ -241,7 +243,9 @@ class _Writer:
         self.asked_to = place.held
         self._tail = place.tail
         self._source, self._offset = place.source, place.held
-        self._makers, self._keeper = ThreadPoolExecutor(READY_AHEAD, "make"), ThreadPoolExecutor(1, "keep")
+        self._makers, self._keeper = ThreadPoolExecutor(MADE_AT_ONCE, "make"), ThreadPoolExecutor(1, "keep")
+        self._making: list[Future[Block]] = []
+        self._unwritten: deque[tuple[Future[Block], bool]] = deque()
         self._storing: deque[Future[None]] = deque()
         self._broken = False
 
@@ -281,29 +285,44 @@ class _Writer:
         self.kept.changed = verdict in (OLD, MIXED)
         if verdict == MIXED or (verdict == OLD and not self.file.exact):
             return False
-        while len(self._storing) >= READY_AHEAD:
+        self._making = [made for made in self._making if not made.done()]
+        if len(self._making) >= MADE_AT_ONCE:
+            wait(self._making, return_when=FIRST_COMPLETED)
+        while len(self._storing) >= WAITING:
             self._storing.popleft().result()
-        self._storing.append(self._keeper.submit(self._store, self._makers.submit(Block.of, block), whole))
+        self._making.append(self._makers.submit(Block.of, block))
+        self._unwritten.append((self._making[-1], whole))
+        self._storing.append(self._keeper.submit(self._store))
         return verdict in (SAME, UNKNOWN)
 
-    def _store(self, block: "Future[Block]", whole: bool) -> None:
-        """Append one block; once one could not be kept, none after it is, because it would stand in its place."""
-        if self._broken:
+    def _store(self) -> None:
+        """Append what is ready, a block at least.
+
+        Once one could not be kept, none after it is, because it would stand in its place.
+        """
+        if self._broken or not self._unwritten:
             return
         self._broken = True
-        segment = self.archive.append(
+        first, whole = self._unwritten.popleft()
+        blocks = [first.result()]
+        while self._unwritten and self._unwritten[0][0].done() and self._unwritten[0][1] and whole:
+            blocks.append(self._unwritten.popleft()[0].result())
+        self._append(blocks, unfinished=not whole)
+        self._broken = False
+
+    def _append(self, blocks: list[Block], *, unfinished: bool) -> None:
+        segments = self.archive.append_blocks(
             self.host,
-            block.result(),
+            blocks,
             source=self._source,
             offset=self._offset,
             base=self.place.base if self._source is None else None,
+            unfinished=unfinished,
             path=self.file.path,
             via=self.origin.via,
             host_key=self.origin.host_key,
-            fetched_at=self.origin.fetched_at,
-            unfinished=not whole,
+            fetched_at=self.origin.fetched_at or datetime.now(UTC),
         )
-        self._source, self._offset = segment.source, segment.end
-        self.kept.new_bytes += segment.length
-        self.kept.segments += 1
-        self._broken = False
+        self._source, self._offset = segments[-1].source, segments[-1].end
+        self.kept.new_bytes += sum(segment.length for segment in segments)
+        self.kept.segments += len(segments)

@@ -9,10 +9,11 @@ import lzma
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
-from audit_nb.archive import Archive, EvidenceError, lock, open_decompressed
+from audit_nb.archive import Archive, Block, EvidenceError, lock, open_decompressed
 from audit_nb.compressed import Unreadable
 from audit_nb.errors import AuditNbError
 
@@ -50,6 +51,34 @@ def test_a_second_archive_object_sees_what_the_first_wrote(archive, tmp_path):
     append(archive, TWO, source=1, offset=len(ONE))
     assert reader.segments("web01") == archive.segments("web01")
     assert b"".join(reader.content("web01", 1)) == ONE + TWO
+
+
+def test_blocks_that_are_written_together_are_as_if_one_after_the_other(tmp_path):
+    """Their rows and files are the same, whether they were synced once or three times."""
+    together, apart = Archive(tmp_path / "together"), Archive(tmp_path / "apart")
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    words = {"path": "audit.log", "via": "sftp", "fetched_at": at, "host_key": "SHA256:abc"}
+    blocks = [ONE * 200, TWO * 200, THREE]
+    offset = 0
+    for number, block in enumerate(blocks):
+        apart.append("web01", block, source=1 if number else None, offset=offset, unfinished=number == 2, **words)
+        offset += len(block)
+    made = together.append_blocks("web01", list(map(Block.of, blocks)), source=None, offset=0, unfinished=True, **words)
+    assert made == together.segments("web01") == apart.segments("web01")
+    assert [together.read(segment) for segment in made] == blocks
+    assert together.lineages("web01") == apart.lineages("web01")
+
+
+def test_what_a_killed_run_left_is_cleared_away(archive):
+    """Files that were not finished hold nothing that is wanted; segments stay."""
+    segment = append(archive, ONE)
+    folder = archive.folder / "web01"
+    (folder / ".aside-1-00000002.zst").write_bytes(b"half")
+    (folder / ".packed-1").mkdir()
+    (folder / ".packed-1" / "log").write_bytes(b"half")
+    archive.clear_unfinished("web01")
+    assert sorted(path.name for path in folder.iterdir()) == ["00000001.zst", "manifest.jsonl"]
+    assert archive.read(segment) == ONE
 
 
 def test_the_checkpoint_is_derived_from_the_manifest(archive):

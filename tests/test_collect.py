@@ -820,6 +820,7 @@ def test_kill_9_at_random_moments_leaves_an_archive_that_goes_on(sshd, fetch, he
     assert killed >= 20, "most fetches had ended before they were killed"
     fetch(server.host())
     assert b"".join(held()) == content
+    assert not list((tmp_path / "data").rglob(".aside*"))
 
 
 def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(sshd, fetch, held, tmp_path):
