@@ -367,6 +367,11 @@ def write(name, nametype="NORMAL", **words):
         ("hosts", "network"),
         ("/etc/motd", None),
         ("/srv/etc/passwd", None),
+        ("//etc//shadow", "identity"),
+        ("/srv/../etc/shadow", "identity"),
+        ("../run/systemd/system/x.service", "systemd"),
+        ("/usr/local/lib/systemd/system/x.service", "systemd"),
+        ("/usr/lib/modules/6.1/x.ko", "modules"),
         ("/etc/passwdx", None),
     ],
 )
@@ -414,6 +419,16 @@ def test_a_change_by_its_type_says_what_was_done(events_of):
         ("time", None, "clock_settime"),
     ]
     assert column(tables.changes(events, topic="identity", success=None), "what") == ["bob", "eve"]
+
+
+@pytest.mark.parametrize(("asked", "outcomes"), [(None, [True, False]), (True, [True]), (False, [False])])
+def test_a_refused_change_of_audit_has_failed_though_its_system_call_has_not(events_of, asked, outcomes):
+    """The record of the change says `res=0`; the message that carried it to the kernel arrived."""
+    change = {"types": ["SYSCALL", "CONFIG_CHANGE"], "success": True, "op": "set"}
+    call = {"gap": 0, "length": 300, "form": "arch=* success=yes"}
+    records = [[call, {"gap": 0, "length": 90, "form": f"op=* res={res}"}] for res in (1, 0)]
+    events = events_of(*(change | {"records": forms} for forms in records))
+    assert column(tables.changes(events, success=asked), "success") == outcomes
 
 
 # ----------------------------------------------------------------------------------------------------------------- fleet

@@ -16,9 +16,11 @@ def absolute(named: ir.Table) -> ir.Table:
 
 
 def without_dots(path: ir.StringValue) -> ir.StringValue:
-    """`/a/./b/../c` as `/a/c`, of a whole name; up to four steps back, which is more than logs show."""
-    steps = (path + "/").re_replace("(/[.])+/", "/")
+    """`/a//./b/../c` as `/a/c`, of a whole name; up to four steps back, which is more than logs show."""
+    steps = (path + "/").re_replace("/(/|[.]/)+", "/")
     for _ in range(4):
         steps = steps.re_replace("/[^/]*[^/.][^/]*/[.][.]/", "/").re_replace("^(/[.][.])+/", "/")
     walked = ibis.ifelse(path.endswith("/") | (steps == "/"), steps, steps.re_replace("/$", ""))
-    return ibis.ifelse(path.startswith("/") & path.contains("/."), walked.re_replace("//$", "/"), path)
+    return ibis.ifelse(
+        path.startswith("/") & (path.contains("/.") | path.contains("//")), walked.re_replace("//$", "/"), path
+    )

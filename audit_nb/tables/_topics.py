@@ -37,6 +37,8 @@ PATHS = (
     ("logging", r"^/etc/(rsyslog|syslog|logrotate|systemd/journald)"),
     ("packages", r"^/etc/(apt|yum|dnf|zypp|pacman)"),
 )
+#: What the whole name of every file looks like that has a topic, or whose name is not plain: quicker than the above.
+LIKELY = r"^/(boot|etc|lib|run/systemd|usr/lib|usr/local/(etc|lib)|var/log/audit|var/spool)|/[./]"
 #: Topic of an event by the type of one of its records.
 TYPES = {
     "identity": (
