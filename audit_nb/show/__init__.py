@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from audit_nb import charts, words
-from audit_nb.show import leave, onward, picture
+from audit_nb.show import leave, onward, picture, steps
 from audit_nb.show.cells import Reader, arrow, csv_text, markup, of_sentence, render_table
 from audit_nb.show.cells import columns as columns_of
 from audit_nb.show.leave import write_csv
@@ -48,6 +48,7 @@ __all__ = [
     "seen",
     "sentence",
     "table",
+    "told",
     "write_csv",
 ]
 
@@ -192,6 +193,11 @@ def table(
     _display(render_table(shown, whole.num_rows, spoken, csv, _page.reader), spoken)
     said = columns_of(whole, _page.reader.language)
     _record(kind="table", name=name, title=spoken, rows=whole.num_rows, shown=shown.num_rows, csv=csv, columns=said)
+
+
+def told(story: "ir.Table | pa.Table | pd.DataFrame") -> "pa.Table":
+    """The rows of `tables.story` with what happened as a sentence (`said`) and its kind in words (`what_kind`)."""
+    return steps.told(arrow(story), _page.reader)
 
 
 def figure(
