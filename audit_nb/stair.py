@@ -4,6 +4,7 @@ Each step is a function of the module that it is named after; here stands only t
 of them fails: the others go on, and the administrators hear of it.
 """
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audit_nb.errors import AuditNbError, UsageError
-from audit_nb.progress import Tell
+from audit_nb.errors import UsageError, sentence
+from audit_nb.progress import Step, Tell
 
 if TYPE_CHECKING:
     from audit_nb.mail import Delivery, Letter, Settings
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 DEMO = "demo"
 CHECKOUT = Path(__file__).parents[1]
+MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made there
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,17 @@ class Places:
 
 @dataclass(frozen=True)
 class Walk:
-    """What came of a walk: the rows of collecting and reading, the run, its letter and what became of the letter."""
+    """What came of a walk: the rows of collecting and reading, the run, its letter and what became of the letter.
+
+    `expected` are hosts that are meant to fail; `settings` are None where there is no mail.yaml.
+    """
 
     rows: Sequence[Any]
     run: "Run"
     letter: "Letter"
-    deliveries: Sequence["Delivery"]
+    deliveries: Sequence["Delivery"] = ()
     expected: frozenset[str] = frozenset()
+    settings: "Settings | None" = None
 
     @property
     def is_done(self) -> bool:
@@ -83,20 +89,27 @@ def walk(
     *,
     inventory: Path | None = None,
     chosen: Mapping[str, Sequence[str]] | None = None,
+    attended: bool = False,
 ) -> Walk:
-    """Every step for the report `name`; `demo` serves its own hosts.
+    """Every step for the report `name` but the last: its letter waits to be sent. `demo` serves its own hosts.
 
-    Raises AuditNbError when no report could be made at all; by then the administrators' message is composed and sent.
+    Where no report could be made at all the exception comes after the administrators' message; of a mistake in a YAML
+    file they hear only when nobody sits there who reads it.
     """
+    from audit_nb import mail
+
     settings = mail_settings(places)
-    check_report(name, places)
     try:
+        check_report(name, places)
         with served(name, places, inventory) as (places, inventory, expected):
             rows = fetch_and_read(places, inventory, tell, **(chosen or {}))
-            return _ended(name, places, settings, tell, rows, expected)
-    except AuditNbError as error:
-        if settings is not None:
-            tell_administrators(name, [str(error)], settings, places, tell)
+            made = make_report(name, places, tell)
+            letter = mail.compose(made.folder, settings, places.outbox)
+            return Walk(rows, made, letter, expected=expected, settings=settings)
+    except Exception as error:
+        if settings is not None and not (attended and isinstance(error, UsageError)):
+            said = sentence(error) or f"an error of audit-nb's own ({type(error).__name__}: {error})"
+            tell_administrators(name, [said], settings, places, tell)
         raise
 
 
@@ -106,28 +119,28 @@ def again(name: str, places: Places, parameters: Path | None, tell: Tell) -> Wal
 
     made = make_report(name, places_of(name, places), tell, parameters=parameters)
     letter = mail.compose(made.folder, mail_settings(places), places.outbox)
-    return Walk((), made, letter, ())
+    return Walk((), made, letter)
 
 
-def _ended(
-    name: str,
-    places: Places,
-    settings: "Settings | None",
-    tell: Tell,
-    rows: Sequence[Any],
-    expected: frozenset[str],
-) -> Walk:
-    """Report, letter and deliveries."""
+def deliver(walked: Walk, places: Places, tell: Tell) -> Walk:
+    """Send the letter of a walk and whatever else waits, and tell the administrators what could not be seen.
+
+    Everything is tried once and without long waits, because somebody sits there; `audit-nb send` tries again.
+    """
     from audit_nb import mail
 
-    made = make_report(name, places, tell)
-    letter = mail.compose(made.folder, settings, places.outbox)
-    # Everything that waits, so that a letter the server put off yesterday goes out today.
-    deliveries = mail.send(places.outbox, settings, tell=tell) if settings is not None else []
-    concerns = [sentence for sentence in mail.failures(made.folder) if sentence.split(":")[0] not in expected]
-    if settings is not None and concerns:
-        tell_administrators(name, concerns, settings, places, tell)
-    return Walk(rows, made, letter, deliveries, expected)
+    if walked.settings is None:
+        return walked
+    concerns = [line for line in mail.failures(walked.run.folder) if line.split(":")[0] not in walked.expected]
+    if concerns:
+        name = walked.run.report["name"]
+        mail.compose_failure(name, concerns, walked.settings, places.outbox, command=f"audit-nb run {name}")
+
+    def tell_sent(step: Step) -> None:  # what was not sent is said once, at the end
+        if not step.failed:
+            tell(step)
+
+    return replace(walked, deliveries=mail.send(places.outbox, walked.settings, tell=tell_sent, hurried=True))
 
 
 @contextmanager
@@ -197,8 +210,18 @@ def mail_settings(places: Places) -> "Settings | None":
 def tell_administrators(
     name: str, sentences: Sequence[str], settings: "Settings", places: Places, tell: Tell
 ) -> Sequence["Delivery"]:
-    """A short message to those who look after this; nothing where mail.yaml names nobody."""
+    """A short message to those who look after this; nothing where mail.yaml names nobody.
+
+    Where the outbox cannot be written, most often because the disk is full, it is sent from memory.
+    """
     from audit_nb import mail
 
-    letter = mail.compose_failure(name, sentences, settings, places.outbox, command=f"audit-nb run {name}")
-    return mail.send(places.outbox, settings, only=[letter.name], tell=tell)
+    def told(outbox: Path) -> Sequence["Delivery"]:
+        letter = mail.compose_failure(name, sentences, settings, outbox, command=f"audit-nb run {name}")
+        return mail.send(outbox, settings, only=[letter.name], tell=tell, hurried=True)
+
+    try:
+        return told(places.outbox)
+    except OSError:
+        with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as scratch:
+            return told(Path(scratch))

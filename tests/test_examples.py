@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,16 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-UNITS = ["audit-nb.service", "audit-nb.timer", "audit-nb-failed@.service"]
+PROGRAM = sys.executable  # what stands on this machine in the place of ours
+SERVICES = ["audit-nb.service", "audit-nb-send.service"]
+UNITS = [*SERVICES, "audit-nb.timer", "audit-nb-send.timer", "audit-nb-failed@.service"]
 CACHES = ["HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR"]
 
 
 def verified(analyze: str, folder: Path, **changes: str) -> subprocess.CompletedProcess:
     """What systemd says of the units in a folder of their own; `changes` replace a text in every one of them."""
     for name in UNITS:
-        text = (EXAMPLES / name).read_text(encoding="utf-8")
+        text = (EXAMPLES / name).read_text(encoding="utf-8").replace("/opt/audit_nb/.venv/bin/audit-nb", PROGRAM)
         for old, new in changes.items():
             text = text.replace(old, new)
         (folder / name).write_text(text, encoding="utf-8")
@@ -43,16 +46,11 @@ def test_systemd_would_find_a_misspelt_directive_and_a_program_that_is_not_there
     assert "not executable" in verified(needs("systemd-analyze"), tmp_path, **{"/usr/bin/make": "/usr/bin/mkae"}).stderr
 
 
-def test_the_service_is_locked_in(needs, tmp_path):
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_locked_in(needs, tmp_path, service):
     """systemd rates exposure from 0 to 10; 2.0 is what it calls OK."""
-    shutil.copy(EXAMPLES / "audit-nb.service", tmp_path)
-    command = [
-        needs("systemd-analyze"),
-        "security",
-        "--offline=true",
-        "--threshold=20",
-        str(tmp_path / "audit-nb.service"),
-    ]
+    shutil.copy(EXAMPLES / service, tmp_path)
+    command = [needs("systemd-analyze"), "security", "--offline=true", "--threshold=20", str(tmp_path / service)]
     rated = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert rated.returncode == 0, rated.stdout[-300:]
 
@@ -67,10 +65,11 @@ def test_the_timer_makes_up_for_what_was_missed(needs):
     assert f"Normalized form: {when}" in read.stdout
 
 
-def test_every_cache_of_the_service_lies_in_its_state_directory():
-    set_by_the_unit = dict(value.split("=", 1) for value in values("audit-nb.service", "Environment"))
-    assert sorted(set_by_the_unit) == sorted(CACHES)
-    folders = values("audit-nb.service", "StateDirectory")[0].split()
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_cache_of_a_service_lies_in_its_state_directory(service):
+    set_by_the_unit = dict(value.split("=", 1) for value in values(service, "Environment"))
+    assert sorted(set_by_the_unit) == sorted(CACHES if service == "audit-nb.service" else CACHES[:3])
+    folders = values(service, "StateDirectory")[0].split()
     for path in set_by_the_unit.values():
         assert any(path.removeprefix("%S/").startswith(folder) for folder in folders)
 
@@ -78,25 +77,32 @@ def test_every_cache_of_the_service_lies_in_its_state_directory():
 def test_secrets_are_credentials_under_the_names_of_the_yaml_files():
     known = yaml.safe_load((ROOT / "parameters/mail.example.yaml").read_text(encoding="utf-8"))
     name = known["smtp"]["password_variable"]
-    assert values("audit-nb.service", "LoadCredential") == [f"{name}:/etc/audit-nb/{name}"]
-    assert not [line for line in values("audit-nb.service", "Environment") if re.search("PASSWORD|SECRET|TOKEN", line)]
+    for service in SERVICES:
+        assert values(service, "LoadCredential") == [f"{name}:/etc/audit-nb/{name}"]
+        assert not [line for line in values(service, "Environment") if re.search("PASSWORD|SECRET|TOKEN", line)]
     assert "CREDENTIALS_DIRECTORY=/etc/audit-nb\n" in (EXAMPLES / "crontab").read_text(encoding="utf-8")
 
 
-def test_the_service_and_the_cron_line_start_the_same_command():
+def test_the_services_and_the_cron_lines_start_the_same_commands():
+    _, report, sending = cron()
     assert values("audit-nb.service", "ExecStart") == ["/usr/bin/make report REPORT=daily"]
-    assert cron()[1].endswith("make report REPORT=daily")
+    assert report.endswith("make report REPORT=daily")
+    assert values("audit-nb-send.service", "ExecStart") == ["/opt/audit_nb/.venv/bin/audit-nb send"]
+    assert ".venv/bin/audit-nb send" in sending
 
 
-def cron() -> tuple[dict[str, str], str]:
-    """The environment that the cron file sets, and the command of its one line."""
+def cron() -> tuple[dict[str, str], str, str]:
+    """The environment that the cron file sets, the command that makes a report and the one that sends what waits."""
     lines = (EXAMPLES / "crontab").read_text(encoding="utf-8").split("\n")
     environment = dict(line.split("=", 1) for line in lines if re.match(r"[A-Z_]+=", line))
-    jobs = [line for line in lines if re.match(r"[\d*]", line)]
-    assert len(jobs) == 1
-    *when, user, command = jobs[0].split(None, 6)
-    assert [len(when), user, "%" in command] == [5, "audit-nb", False]
-    return environment, command
+    commands = []
+    for line in lines:
+        if re.match(r"[\d*]", line):
+            *when, user, command = line.split(None, 6)
+            assert [len(when), user, "%" in command] == [5, "audit-nb", False]
+            commands.append(command)
+    report, sending = commands
+    return environment, report, sending
 
 
 @pytest.fixture
@@ -117,13 +123,32 @@ def workplace(tmp_path, needs):
     return copy
 
 
-def as_cron(workplace: Path, tmp_path: Path) -> tuple[list[str], dict[str, str]]:
-    environment, command = cron()
-    command = command.replace("/opt/audit_nb", str(workplace)).replace("REPORT=daily", "REPORT=demo")
+def as_cron(workplace: Path, tmp_path: Path, *, sending: bool = False) -> tuple[list[str], dict[str, str]]:
+    environment, *commands = cron()
+    command = commands[sending].replace("/opt/audit_nb", str(workplace)).replace("REPORT=daily", "REPORT=demo")
     (tmp_path / "home").mkdir(exist_ok=True)
     environment |= {"HOME": str(tmp_path / "home"), "CREDENTIALS_DIRECTORY": str(tmp_path), "LOGNAME": "audit-nb"}
     del environment["MAILTO"]
     return [environment["SHELL"], "-c", command], environment
+
+
+def test_the_cron_line_that_sends_is_silent_unless_something_was_not_sent(workplace, tmp_path):
+    """cron mails whatever a line says: every quarter of an hour nothing, but the sentence about a server that is down."""
+    from audit_nb import mail
+
+    command, environment = as_cron(workplace, tmp_path, sending=True)
+    settings = {
+        "from": "audit@example.org",
+        "smtp": {"host": "localhost", "port": 1, "security": "none", "retry_after_s": []},
+        "admins": ["root@example.org"],
+    }
+    (workplace / "parameters/mail.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    (workplace / "outbox").mkdir()
+    ran = [subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)]
+    mail.compose_failure("daily", ["x"], mail.load(workplace / "parameters/mail.yaml"), workplace / "outbox")
+    ran.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120))
+    assert [done.stdout + done.stderr for done in ran][0] == ""
+    assert "root@example.org: waiting (localhost:1 cannot be reached: Connection refused)" in ran[1].stdout
 
 
 def test_the_cron_line_makes_a_report(workplace, tmp_path):

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import email
 import email.policy
+import errno
 import hashlib
 import io
 import json
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 
+import nbformat
 import pytest
 import trustme
 import yaml
@@ -29,6 +31,7 @@ from aiosmtpd.smtp import SMTP, AuthResult
 from browser import Browser, mail_as_a_page
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from audit_nb import mail, words
 from audit_nb.errors import AuditNbError, UsageError
@@ -1293,6 +1296,120 @@ def test_the_command_line_sends_and_tells_the_status(run, box, tmp_path, post, a
         ["bob@example.org", "refused"],
         ["carol@example.org", "done"],
     ]
+
+
+def test_a_hurried_sender_tries_once_and_asks_a_dead_server_once(run, box, tmp_path, smtp, monkeypatch):
+    """Somebody sits there and waits: no pauses, no second letter tried where the first found nobody, ten seconds at most."""
+    asked = []
+    monkeypatch.setattr(socket, "create_connection", lambda *given, **_: asked.append(given[1]) or refuse())
+    chosen = settings_of(tmp_path, smtp(2525, retry_after_s=[600], timeout_s=60))
+    mail.compose(run, chosen, box)
+    mail.compose(make_run(tmp_path / "reports", run="20261123T000000000Z"), chosen, box)
+    rows = mail.send(box, chosen, hurried=True, sleep=lambda pause: pytest.fail("no pause"))
+    assert asked == [10.0]
+    assert {row.outcome for row in rows} == {"waiting"}
+    assert len(rows) == 6
+    assert {row.reason for row in rows} == {"localhost:2525 cannot be reached: Connection refused"}
+    assert [recipient.tries for one in outbox.letters(box) for recipient in one.recipients] == [1] * 6
+
+
+def refuse():
+    raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+
+
+def test_a_wrong_password_is_offered_once_however_many_letters_wait(
+    run, box, tmp_path, post, authority, smtp, monkeypatch
+):
+    """A server may lock an account after a few wrong ones."""
+    monkeypatch.setenv("SMTP_PASSWORD", "wrong")
+    with serving(post, authority) as port:
+        chosen = settings_of(tmp_path, smtp(port))
+        mail.compose(run, chosen, box)
+        mail.compose(make_run(tmp_path / "reports", run="20261123T000000000Z"), chosen, box)
+        rows = mail.send(box, chosen)
+    assert len(rows) == 6 and {row.outcome for row in rows} == {"waiting"}
+    assert len(post.logins) == 1
+
+
+# ---- the whole stair, and its mail ------------------------------------------------------------------
+
+
+@pytest.fixture
+def office(tmp_path, run, smtp):
+    """A folder from which a small report of imported logs is made and mailed; `office(port, notebook)` runs it."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "hosts.yaml").write_text(
+        "hosts:\n  web01: {address: 127.0.0.1, port: 1, retries: 0, ssh_config: false}\n"
+    )
+    (tmp_path / "reports.yaml").write_text("small:\n  notebooks: [small]\n  mail: [team]\n")
+    (tmp_path / "small.yaml").write_text("{}")
+
+    def at(port, source="1 + 1", **changes):
+        settings_of(tmp_path, smtp(port, **changes))
+        cells = [new_markdown_cell("# Small"), new_code_cell(source)]
+        nbformat.write(new_notebook(cells=cells), tmp_path / "notebooks/small.ipynb")
+        return audit_nb(tmp_path, "run", "small")
+
+    return at
+
+
+def test_a_report_stands_there_before_its_mail_is_tried(office, tmp_path):
+    """A server that is down costs one try: the report is shown, its mail waits, and one sentence says so."""
+    began = time.monotonic()
+    ran = office(free_port(), retry_after_s=[600.0])
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    assert time.monotonic() - began < 300, "no pause of ten minutes"
+    lines = ran.stderr.strip().split("\n")
+    shown = next(number for number, line in enumerate(lines) if line.startswith("  report "))
+    said = [number for number, line in enumerate(lines) if "waits in the outbox" in line]
+    assert len(said) == 1 and said[0] > shown
+    assert re.fullmatch(
+        r"The mail to ann@example\.org, bob@example\.org, carol@example\.org, root@example\.org waits in the outbox "
+        r"\(localhost:\d+ cannot be reached: Connection refused\): `audit-nb send` tries again\.",
+        lines[said[0]],
+    ), lines[said[0]]
+    assert Path(tmp_path, lines[shown].split()[1]).exists()
+
+
+def test_a_failing_report_is_mailed_and_so_is_the_failure(office, post, authority):
+    """Everybody gets the report with what it did not see; the administrators a short message besides."""
+    with serving(post, authority) as port:
+        ran = office(port, "1 / 0")
+    assert ran.returncode == 1
+    assert "The mail was sent to 4 of 4." in ran.stderr
+    to = {tuple(to): parsed(content) for _, to, content in post.received}
+    assert to.keys() == {tuple(EVERYBODY), ("root@example.org",)}
+    failed = text_of(to["root@example.org",])
+    assert "small: ZeroDivisionError: division by zero" in failed
+    assert "web01: 127.0.0.1:1 refuses connections" in failed.replace("\n    ", " ")
+    assert "Small: This notebook failed: ZeroDivisionError" in text_of(to[tuple(EVERYBODY)])
+
+
+def test_where_no_report_can_be_made_the_administrators_are_told(office, tmp_path, post, authority):
+    """Folders that cannot be written, the outbox too: those who look after it hear why all the same."""
+    for name in ("data", "outbox"):
+        (tmp_path / name).write_text("a file where a folder must be")
+    with serving(post, authority) as port:
+        ran = office(port)
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    said = ran.stderr.strip().split("\n")[-1]
+    assert re.fullmatch(r"data\S*: Not a directory; a folder is needed there. What was finished before is kept.", said)
+    ((_, to, content),) = post.received
+    assert to == ["root@example.org"]
+    assert said in text_of(parsed(content)).replace("\n    ", " ")
+
+
+def test_a_mistake_in_a_file_is_mailed_where_nobody_sits_who_reads_it(office, tmp_path, post, authority):
+    """A timer starts the report at six; its parameters have been mistyped the evening before."""
+    (tmp_path / "small.yaml").write_text("sinse: yesterday\n")
+    with serving(post, authority) as port:
+        ran = office(port)
+    assert ran.returncode == 2
+    ((_, to, content),) = post.received
+    assert to == ["root@example.org"]
+    assert "did you mean since?" in text_of(parsed(content)).replace("\n    ", " ")
 
 
 # ---- failure is mailed too -------------------------------------------------------------------------

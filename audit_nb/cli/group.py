@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from audit_nb import __version__
-from audit_nb.errors import AuditNbError, UsageError
+from audit_nb.errors import AuditNbError, UsageError, sentence
 from audit_nb.files import private_directory, write_private
 from audit_nb.stair import Places
 from audit_nb.terminal import Display
@@ -51,14 +51,14 @@ class Verbs(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 0
         except Exception as error:  # noqa: BLE001 - a user never sees a traceback
-            say(told_as_our_own(error))
+            say(sentence(error) or told_as_our_own(error))
             code = 1
         sys.exit(code or 0)
 
 
-def say(sentence: str) -> None:
+def say(words: str) -> None:
     """Words go to stderr, with nothing in them that moves a cursor."""
-    click.echo("\n".join(visible(line) for line in sentence.split("\n")), err=True)
+    click.echo("\n".join(visible(line) for line in words.split("\n")), err=True)
 
 
 def told_as_our_own(error: Exception) -> str:

@@ -1,15 +1,16 @@
-"""Tables on stdout, in the form that was asked for, and the mail's state in words."""
+"""Tables on stdout, in the form that was asked for, and what became of the mail in words."""
 
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from audit_nb import stair
 from audit_nb.terminal import render_table
-from audit_nb.words import visible
+
+if TYPE_CHECKING:
+    from audit_nb.mail import Delivery
 
 FORM = click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 
@@ -56,10 +57,16 @@ def text_value(value: object) -> str:
     return str(value)
 
 
-def mail_state(walked: stair.Walk) -> str:
-    """What became of the mail, in words."""
-    if walked.deliveries:
-        done = sum(delivery.outcome == "done" for delivery in walked.deliveries)
-        others = [delivery.sentence for delivery in walked.deliveries if delivery.outcome != "done"]
-        return "; ".join([f"sent to {done} of {len(walked.deliveries)}", *map(visible, others)])
-    return visible(f"not sent: {walked.letter.held}" if walked.letter.held else "waits to be sent: audit-nb send")
+def delivered(deliveries: Sequence["Delivery"]) -> list[str]:
+    """What became of the mail, in sentences."""
+    by_outcome: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        by_outcome.setdefault(delivery.outcome, []).append(delivery)
+    sent = len(by_outcome.pop("done", []))
+    waiting = by_outcome.pop("waiting", [])
+    said = [f"The mail was sent to {sent} of {len(deliveries)}."] if sent else []
+    if waiting:
+        who = ", ".join(dict.fromkeys(delivery.recipient for delivery in waiting))
+        why = "; ".join(dict.fromkeys(delivery.reason for delivery in waiting))
+        said.append(f"The mail to {who} waits in the outbox ({why}): `audit-nb send` tries again.")
+    return said + [delivery.sentence for others in by_outcome.values() for delivery in others]

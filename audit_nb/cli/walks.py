@@ -8,7 +8,7 @@ import click
 
 from audit_nb import stair
 from audit_nb.cli.group import FOLDER, GROUPS, HOSTS, INVENTORY, TAGS, display, exit_code, main, say
-from audit_nb.cli.rendering import FORM, mail_state, rendered_rows
+from audit_nb.cli.rendering import FORM, delivered, rendered_rows
 from audit_nb.stair import Places
 from audit_nb.words import visible
 
@@ -89,8 +89,12 @@ def run(places: Places, name: str, inventory: Path | None, **chosen: tuple[str, 
     Example: audit-nb run daily
     """
     with display() as step:
-        walked = stair.walk(name, places, step, inventory=inventory, chosen=chosen)
+        walked = stair.walk(name, places, step, inventory=inventory, chosen=chosen, attended=sys.stderr.isatty())
     show_end(walked)
+    with display() as step:
+        walked = stair.deliver(walked, places, step)
+    for sentence in delivered(walked.deliveries):
+        say(sentence)
     return 0 if walked.is_done else 1
 
 
@@ -151,7 +155,8 @@ def show_end(walked: stair.Walk) -> None:
         f"  report     {made.index}",
         f"  tables     {made.folder / 'tables'}  ({csvs} CSV files)",
         f"  notebooks  {made.folder / 'notebooks'}  (executed)",
-        f"  mail       {letter.path}  ({mail_state(walked)})",
+        f"  mail       {letter.path}"
+        + (f"  (not sent: {visible(letter.held)})" if letter.held else "  (waits: audit-nb send)"),
     ]
     for line in lines:
         click.echo(line, err=True)

@@ -10,9 +10,11 @@ from audit_nb.errors import AuditNbError, UsageError
 from audit_nb.mail import letter as letters
 from audit_nb.mail import outbox, source
 from audit_nb.mail.outbox import ACCEPTED, EXPIRED, REFUSED, WAITING, Letter
-from audit_nb.mail.server import Answer, Blocked, Delayed, TooLarge, connected, hand_over
+from audit_nb.mail.server import Answer, Blocked, TooLarge, Unsent, connected, hand_over
 from audit_nb.mail.settings import Settings
 from audit_nb.progress import Step, Tell, silent
+
+HURRIED_S = 10.0  # for each answer
 
 
 @dataclass(frozen=True)
@@ -38,20 +40,22 @@ def send(
     *,
     only: Iterable[str] | None = None,
     tell: Tell = silent,
+    hurried: bool = False,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[Delivery]:
     """Send every letter that waits; a row for each recipient it was sent to or tried for. Held letters stay.
 
     `only` names letters, or reports of which the newest letter is meant; who was refused or given up there is tried
     once more. What is put off is tried again after the pauses of `smtp.retry_after_s`, then stays in the outbox for the
-    next call. Raises UsageError for a name that is neither.
+    next call; `hurried` tries once and waits for no server longer than `HURRIED_S`. Raises UsageError for a name that
+    is neither.
     """
     with outbox.locked(outbox_dir):
         known = outbox.letters(outbox_dir)
         chosen = map(_again, _named(known, only)) if only is not None else (_expired(one, settings) for one in known)
         concerned = {one.name: [recipient.address for recipient in one.waiting] for one in chosen if one.waiting}
     due = set(concerned)
-    for pause in (0.0, *settings.smtp.retry_after_s):
+    for pause in (0.0, *(() if hurried else settings.smtp.retry_after_s)):
         if not due:
             break
         if pause:
@@ -59,7 +63,7 @@ def send(
             sleep(pause)  # without the lock: others may compose, or send, meanwhile
         with outbox.locked(outbox_dir):
             waiting = [one for one in outbox.letters(outbox_dir) if one.name in due and one.waiting]
-            due = {one.name for one in waiting if _is_worth_another_try(one, settings, tell)}
+            due = _tried(waiting, settings, tell, most_s=HURRIED_S if hurried else settings.smtp.timeout_s)
     return [row for row in status(outbox_dir) if row.recipient in concerned.get(row.letter, ())]
 
 
@@ -104,38 +108,55 @@ def _reason(recipient: outbox.Recipient) -> str:
     return "; ".join(filter(None, (recipient.said, doubt)))
 
 
-def _is_worth_another_try(one: Letter, settings: Settings, tell: Tell) -> bool:
-    """Try to hand over one letter, record what came of it, and say whether a later try may do better."""
-    waiting = [recipient.address for recipient in one.waiting]
-    blocked = False
+def _tried(letters_due: Sequence[Letter], settings: Settings, tell: Tell, *, most_s: float) -> set[str]:
+    """Try to hand over each letter, record what came of it, and name those for which a later try may do better.
+
+    A server that cannot be reached, or refuses the login, is asked once and not for each letter again.
+    """
+    worth, general = set(), None
+    for one in letters_due:
+        waiting = [recipient.address for recipient in one.waiting]
+        one, fault = _tried_once(one, settings, waiting, general, most_s)
+        general = fault if fault is not None and fault.is_general else None
+        if one.waiting and not isinstance(fault, Blocked):
+            worth.add(one.name)
+        for row in _rows(one):
+            if row.recipient in waiting:
+                failed = row.outcome != "done"
+                tell(Step("send", row.recipient, text=row.reason or row.outcome, failed=failed, unit="letters"))
+    return worth
+
+
+def _tried_once(
+    one: Letter, settings: Settings, waiting: Sequence[str], general: Unsent | None, most_s: float
+) -> tuple[Letter, Unsent | None]:
+    """The letter with what came of one try, and the fault if there was one; `general` is what is known already."""
     try:
-        one, answers = _handed_over(one, settings, waiting)
-    except (Delayed, Blocked) as fault:
-        blocked = isinstance(fault, Blocked)
+        if general is not None:
+            raise general
+        one, answers = _handed_over(one, settings, waiting, most_s)
+    except Unsent as fault:
         # What was written since, above all who may have got it already, is newer than what we hold.
-        one = _put_off(outbox.read(one.path.with_suffix(".json")) or one, waiting, str(fault))
-    else:
-        for address, answer in answers.items():
-            one = _answered(one, address, answer)
-        outbox.keep(one)
-    for row in _rows(one):
-        if row.recipient in waiting:
-            failed = row.outcome != "done"
-            tell(Step("send", row.recipient, text=row.reason or row.outcome, failed=failed, unit="letters"))
-    return bool(one.waiting) and not blocked
+        return _put_off(outbox.read(one.path.with_suffix(".json")) or one, waiting, str(fault)), fault
+    for address, answer in answers.items():
+        one = _answered(one, address, answer)
+    return outbox.keep(one), None
 
 
-def _handed_over(one: Letter, settings: Settings, waiting: Sequence[str]) -> tuple[Letter, dict[str, Answer]]:
+def _handed_over(
+    one: Letter, settings: Settings, waiting: Sequence[str], most_s: float
+) -> tuple[Letter, dict[str, Answer]]:
     kept = one
 
     def doubt(taken: Sequence[str]) -> None:
         nonlocal kept
         kept = outbox.keep(kept.told(*taken, in_doubt=True))
 
+    server, patience = settings.smtp.within(most_s), settings.smtp.timeout_s
     for attempt in (1, 2):
-        with connected(settings.smtp) as client:
+        with connected(server) as client:
             try:
-                answers = hand_over(client, one.sender, waiting, kept.content(), before_data=doubt)
+                answers = hand_over(client, one.sender, waiting, kept.content(), timeout_s=patience, before_data=doubt)
                 return kept, answers
             except TooLarge as fault:
                 kept = outbox.keep(kept.told(*waiting, in_doubt=False))

@@ -21,11 +21,17 @@ _SLOWEST = 20_000  # bytes a second; a socket's time-out counts for sending all 
 TOO_LARGE = 552  # RFC 5321: message exceeds the fixed maximum size
 
 
-class Delayed(Exception):
+class Unsent(Exception):
+    """A letter was not handed over. `is_general` where the server was not even ready to be given one."""
+
+    is_general = False
+
+
+class Delayed(Unsent):
     """Not now: greylisting, a busy or silent server, a lost connection."""
 
 
-class Blocked(Exception):
+class Blocked(Unsent):
     """Not like this: no TLS, an untrusted certificate, a wrong password."""
 
 
@@ -56,18 +62,23 @@ class Answer:
 
 @contextmanager
 def connected(settings: Smtp) -> Iterator[smtplib.SMTP]:
-    """A connection that is secured and logged in as the settings say. Raises Delayed or Blocked."""
-    with _explained(settings):
-        client = _opened(settings)
+    """A connection that is secured and logged in as the settings say. Raises Delayed or Blocked, both general."""
+    client = None
     try:
-        with _explained(settings):
-            _secured(client, settings)
-            _logged_in(client, settings)
+        try:
+            with _explained(settings):
+                client = _opened(settings)
+                _secured(client, settings)
+                _logged_in(client, settings)
+        except Unsent as fault:
+            fault.is_general = True
+            raise
         yield client
     finally:
-        with suppress(smtplib.SMTPException, OSError):
-            client.quit()
-        client.close()
+        if client is not None:
+            with suppress(smtplib.SMTPException, OSError):
+                client.quit()
+            client.close()
 
 
 def size_limit(client: smtplib.SMTP) -> int | None:
@@ -82,12 +93,14 @@ def hand_over(
     recipients: Sequence[str],
     content: bytes,
     *,
+    timeout_s: float,
     before_data: Callable[[Sequence[str]], None],
 ) -> dict[str, Answer]:
     """Give one letter to the server; the answer for each recipient.
 
-    `before_data` is told who will get it before the first byte of it goes out. Raises Delayed when the connection is
-    lost, Blocked when the sender is not welcome, TooLarge when the server says the letter is.
+    `before_data` is told who will get it before the first byte of it goes out. The last answer is waited for
+    `timeout_s`, and more for a long letter: where it is lost, the letter arrives twice. Raises Delayed when the
+    connection is lost, Blocked when the sender is not welcome, TooLarge when the server says the letter is.
     """
     limit = size_limit(client)
     if limit is not None and len(content) > limit:
@@ -106,7 +119,7 @@ def hand_over(
             return answers
         before_data(taken)
         if client.sock is not None:
-            client.sock.settimeout(client.timeout + len(content) / _SLOWEST)
+            client.sock.settimeout(timeout_s + len(content) / _SLOWEST)
         ended = _data(client, content)
         if ended.code == TOO_LARGE:
             raise TooLarge(0)
@@ -201,7 +214,7 @@ def _explained(settings: Smtp) -> Iterator[None]:
     place = settings.place
     try:
         yield
-    except (Delayed, Blocked):
+    except Unsent:
         raise
     except ssl.SSLCertVerificationError as fault:
         raise Blocked(

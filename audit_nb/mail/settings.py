@@ -101,6 +101,10 @@ class Smtp(Part):
             raise ValueError("a password is never sent over a connection with security: none")
         return self
 
+    def within(self, seconds: float) -> "Smtp":
+        """The same server, of which no answer is waited for longer."""
+        return self.model_copy(update={"timeout_s": min(self.timeout_s, seconds)})
+
     @property
     def place(self) -> str:
         """The server as errors name it."""

@@ -30,6 +30,15 @@ from audit_nb.files import nearest
 DEFINITIONS = "reports.yaml"
 FIELDS = ("title", "notebooks", "mail", "csv_for_excel", "pdf")
 TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
+#: What a report itself asks for, with type and default; a notebook that does not declare it is not given it.
+ALWAYS: dict[str, tuple[str, Any]] = {
+    "data_dir": ("str", "data"),
+    "hosts": ("list[str]", None),
+    "since": ("str", None),
+    "until": ("str", None),
+    "timezone": ("str", "UTC"),
+    "language": ("str", "en"),
+}
 SAID = {
     "str": "text",
     "int": "a whole number",
@@ -207,13 +216,16 @@ def _opening(cells: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _parameters(document: Document, notebooks: Iterable[Notebook]) -> dict[str, Any]:
-    """The values of the file over the defaults of the notebooks."""
+    """The values of the file over the defaults of the notebooks, and those over ours."""
     given = document.tree if document.tree is not None else {}
     if not isinstance(given, dict):
         document.mistake((), "expected parameters, one a line with a colon after the name")
         document.raise_mistakes()
-    types = {name: kind for notebook in notebooks for name, kind in notebook.types.items()}
-    values = {name: value for notebook in notebooks for name, value in notebook.defaults.items()}
+    types = {name: kind for name, (kind, _) in ALWAYS.items()}
+    values = {name: value for name, (_, value) in ALWAYS.items()}
+    for notebook in notebooks:
+        types |= notebook.types
+        values |= notebook.defaults
     for name, value in given.items():
         if name not in types:
             known = f"; the notebooks take {', '.join(types)}"
