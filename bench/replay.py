@@ -13,8 +13,8 @@ What changes from copy to copy, the same way wherever it stands in the copy (in 
     people      the names and numbers of the capture's accounts above 999: a cast of their own for each of twenty copies
     addresses   those that somebody came from become others of the ranges kept for documentation
 
-With `unlike`, file names, folders, programs, arguments, command lines, accounts and inodes get an ending of their own in
-each record, and pid and ppid are drawn anew for each event; so each value is met once or in one event only.
+With `unlike`, names of files, folders, programs and accounts, arguments, command lines and inodes are new in each line,
+and pid and ppid are drawn anew for each event; so each value is met once or in one event only.
 
 Beside the log stand `<out>.passwd` and `<out>.group`, which know all the people: a tool that looks up names finds them.
 """
@@ -295,7 +295,7 @@ def cast_number(number: int, cast: int) -> int:
 
 
 def cast_name(account: Account, cast: int) -> bytes:
-    """The name of a person in a cast, as long as the person's own, which the first cast bears: vowels between consonants."""
+    """The name of a person in a cast, as long as the own one, which the first cast bears; vowels between consonants."""
     if cast == 0:
         return account.name
     chance = random.Random(f"{account.number} {cast}")
