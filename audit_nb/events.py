@@ -325,8 +325,8 @@ class _Builder:
         spans, values = self.spans, self.values
         arguments = (
             len(spans.event), self.by_event, self.event, spans.phrase, spans.first_field, self.in_matrix, values.value,
-            values.always, values.argument, self.several_execve, spans.mask, spans.lead, spans.row, spans.numbers,
-            _NUMBER_ROWS, MATRIX["pid"], self._item_of_record(), self.matrix,
+            values.always, values.argument, self.several_execve, spans.mask, values.again, spans.lead, spans.row,
+            spans.numbers, _NUMBER_ROWS, MATRIX["pid"], self._item_of_record(), self.matrix,
         )  # fmt: skip
         nothing = np.empty(0, np.int32)
         n = scan.find_others(*arguments, nothing, nothing)

@@ -21,6 +21,10 @@ _MARKER = r"(?:#035|\^\]|\\x1[dD]|\\u001[dD])?"  # what a transport made of 0x1D
 _KEY_BEFORE = re.compile(_MARKER + r"([A-Za-z0-9_\-\[\]]+)=(\"?)$")
 _CONSTANT = re.compile(_MARKER + r"([A-Za-z0-9_\-\[\]]+)=(?:(\(null\)|\?|[A-Za-z0-9_\-\[\]]{1,8})|\"(unset)\")")
 
+# Text without a key is named by what stands around it in the form; `scan`, which sees the values too, may have named it
+# otherwise.
+_WITHOUT = {"seresult": ("",), "seperms": ("",), "msg": ("",), "": ("msg", "seresult", "seperms")}
+
 
 @dataclass(frozen=True)
 class Record:
@@ -66,7 +70,7 @@ def _record(
         shape += text
         key, quoted = _key_of(shape, after)
         found += _constants(text.removesuffix(f'{key}="' if quoted else f"{key}="))
-        mine = others.get((number, key))
+        mine = next(filter(None, (others.get((number, name)) for name in (key, *_WITHOUT.get(key, ())))), None)
         raw = _spelt(kind, key, mine.pop(0), quoted) if mine else _of_column(event, kind, key, quoted, path)
         if not key or re.search(r"(^|[' {])$", shape):
             words.append((key, raw, False))

@@ -231,6 +231,8 @@ def _head(buf, p, end):
         n1 = _word_end(buf, n0, end)
         while n1 < end and buf[n1] == 32 and not _starts_with(buf, n1 + 1, end, _TYPE_IS):
             n1 = _word_end(buf, n1 + 1, end)
+        if n1 == end or buf[n1] != 32:
+            return n0, n1, n1, n1, 0, 0, -1
         p = n1 + 1
     if not _starts_with(buf, p, end, _TYPE_IS):
         return n0, n1, p, p, 0, 0, -1
@@ -1225,9 +1227,12 @@ def fill_numbers(count, order, event, row, mask, numbers, columns, success_colum
 @kernel
 def find_others(
     count, order, event, phrase, first_field, target, value, always, argument, several_execve,
-    mask, lead, row, numbers, columns, pid_column, item_of_record, matrix, record_out, field_out,
+    mask, again, lead, row, numbers, columns, pid_column, item_of_record, matrix, record_out, field_out,
 ):  # fmt: skip
-    """The (record, field) of everything that the columns do not give back; returns how many. With empty arrays it only counts."""
+    """The (record, field) of everything that the columns do not give back; returns how many; empty arrays: it only counts.
+
+    A number in front of a phrase that has its name `again` goes there too, so that both keep their order.
+    """
     n = 0
     room = record_out.size
     for j in range(count):
@@ -1235,21 +1240,22 @@ def find_others(
         e = event[r]
         h = phrase[r]
         bits = mask[r]
+        twice = again[h]
         k = row[r]
         if k >= 0:
             for i in range(columns.size):
-                if bits & (1 << i) and matrix[columns[i], e] != numbers[k, i]:
+                if bits & (1 << i) and (twice & (1 << i) or matrix[columns[i], e] != numbers[k, i]):
                     if n < room:
                         record_out[n] = r
                         field_out[n] = NUMBER_FIELD - i
                     n += 1
         elif bits & LONE_PID_BIT:
-            if matrix[pid_column, e] != lead[r]:
+            if twice & LONE_PID_BIT or matrix[pid_column, e] != lead[r]:
                 if n < room:
                     record_out[n] = r
                     field_out[n] = LONE_PID_FIELD
                 n += 1
-        elif bits & ITEM_BIT and lead[r] != item_of_record[r]:
+        elif bits & ITEM_BIT and (twice & ITEM_BIT or lead[r] != item_of_record[r]):
             if n < room:
                 record_out[n] = r
                 field_out[n] = ITEM_FIELD

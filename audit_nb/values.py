@@ -62,6 +62,7 @@ class Values:
         self.value_code, self.raw_code = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
         self._read_slots()
         self._mark_repeated()
+        self.again = self._names_of_numbers()
         self._read_results()
         self._read_numbers()
         self._read_texts()
@@ -93,17 +94,32 @@ class Values:
         self.always[((self.target < 0) | (self.target == MATRIX["data"])) & ~self.silent] = 1
 
     def _mark_repeated(self) -> None:
-        """Two fields of one name in a record: the first one fills the column, and both are kept, in their order."""
+        """Two fields of one name, or for one member of `paths`: the first fills the column, both are kept in order."""
         spans = self.spans
         if not len(spans.slot):
             return
-        pairs = self.phrase.astype(np.int64) * (len(spans.slots) + 1) + spans.slot
+        keys = len(self.other_keys.texts)
+        name = np.where(self.target >= 1000, self.target - 1000 + keys, self.key_code)  # several keys fill `caps`
+        pairs = self.phrase.astype(np.int64) * (keys + len(MEMBERS) + 1) + name
         order = np.argsort(pairs, kind="stable")
         again = pairs[order][1:] == pairs[order][:-1]
         second = order[1:][again]
         repeated = np.union1d(second, order[:-1][again])
         self.always[repeated[~self.silent[repeated]]] = 1
         self.target[second[self.target[second] >= 1000]] = -1
+
+    def _names_of_numbers(self) -> Array:
+        """By phrase: the bits (see `scan.NUMBERS`) of the numbers whose names its own fields bear."""
+        bits = np.zeros(len(self.other_keys.texts) + 1, np.int32)
+        of_name = {name: 1 << i for i, name in enumerate(scan.NUMBERS)}
+        of_name["pid"] |= scan.LONE_PID_BIT
+        for name, bit in (of_name | {"item": scan.ITEM_BIT}).items():
+            bits[self.other_keys.codes.get(name, -1)] = bit
+        bits[-1] = 0
+        again = np.zeros(len(self.spans.form), np.int32)
+        chosen = np.flatnonzero(bits[self.key_code])
+        np.bitwise_or.at(again, self.phrase[chosen], bits[self.key_code[chosen]])
+        return again
 
     def _read_results(self) -> None:
         """`success=`, `res=`, `result=`: 1 or 0; another word is kept as it is written."""
@@ -182,9 +198,7 @@ class Values:
         """The number of each field's (slot, quoting, value) among the distinct ones, and one field for each of those."""
         spans, n = self.spans, len(chosen)
         kind = ((spans.slot[chosen].astype(np.int64) + 1) * 16 + (spans.text_kind[chosen] + 1)) * 2
-        kind += ((spans.flags[chosen] & scan.QUOTED) != 0) + (
-            (self.base[chosen] != 0) & (self.target[chosen] >= 0)
-        ) * 2**28
+        kind += ((spans.flags[chosen] & scan.QUOTED) != 0) + (self.target[chosen] >= 0) * 2**28
         distinct = Interned(n)
         number = np.empty(n, np.int32)
         distinct.count = scan.intern_values(
