@@ -308,6 +308,18 @@ def test_a_host_is_named_once_before_its_reason(run, box, tmp_path):
     assert "  - web03: connection refused\n" in text_of(parsed(mail.compose(run, settings_of(tmp_path), box).content()))
 
 
+def test_why_a_host_is_missing_is_said_in_short_and_in_full_on_the_page(box, tmp_path):
+    """The first screen of a mail has room for a clause, not for fingerprints and commands."""
+    short, rest = "the host key has CHANGED", "it shows SHA256:AAAA, known_hosts knows SHA256:BBBB"
+    missing = [{"host": "web03", "reason": f"{short}: {rest}", "short": short}]
+    run = make_run(tmp_path, hosts={"seen": 14, "total": 15, "missing": missing})
+    message = parsed(mail.compose(run, settings_of(tmp_path), box).content())
+    assert f"  - web03: {short}\n" in text_of(message)
+    assert f"</strong> – {short}</li>" in html_of(message)
+    assert rest not in text_of(message) + html_of(message)
+    assert mail.failures(run) == [f"web03: {short}: {rest}"]
+
+
 def test_every_picture_is_described(run, box, tmp_path):
     html = html_of(parsed(mail.compose(run, settings_of(tmp_path), box).content()))
     assert re.findall(r'<img [^>]*alt="([^"]*)"', html) == ["Bars over time."]

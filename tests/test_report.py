@@ -274,13 +274,14 @@ def test_every_column_of_every_csv_is_described(english: report.Run, korean: rep
         rows = list(csv.DictReader((run.folder / "tables" / "columns.csv").open(encoding="utf-8", newline="")))
         described = {(row["table"], row["column"]) for row in rows}
         written = {
-            (path.name, column)
-            for path in (run.folder / "tables").glob("*.csv")
+            (path.relative_to(run.folder).as_posix().removeprefix("tables/"), column)
+            for path in run.folder.glob("*/*.csv")
             if path.name != "columns.csv"
             for column in path.read_text("utf-8").split("\n", 1)[0].split(",")
         }
         assert described == written
         assert len(written) > 80
+        assert any(name.startswith("figures/") for name, _ in written)
         page = html.unescape((run.folder / "columns.html").read_text("utf-8"))
         for row in rows:
             assert re.search(letters, row["meaning"]), row
@@ -880,6 +881,24 @@ def test_a_terminal_shows_every_hostile_name(data_dir: Path) -> None:
     drawn = render_table(["name"], [[name] for name in NAMES], right=[False], cell_width=4000)
     assert [line.rstrip() for line in drawn.split("\n")[2:]] == [name.rstrip() for name in every]
     assert head.split()[:3] == ["host", "time", "serial"]
+
+
+def test_csv_and_json_on_the_command_line_hold_every_hostile_name(data_dir: Path) -> None:
+    """As CSV no cell begins a formula, with or without the mark for Excel; as JSON every text comes back as it was."""
+
+    def asked(*form: str) -> str:
+        given = ["--data-dir", str(data_dir), "table", "commands", *form]
+        return CliRunner().invoke(cli.main, given, catch_exceptions=False).stdout_bytes.decode("utf-8")
+
+    expected = [row["command"] for row in tables.commands(audit_nb.open_events(data_dir)).to_pyarrow().to_pylist()]
+    said = asked("--format", "json")
+    assert said.replace("\n", "").isprintable()
+    assert [row["command"] for row in json.loads(said)] == expected
+    plain, marked = asked("--format", "csv"), asked("--csv-for-excel")
+    assert marked == "\ufeff" + plain
+    cells = [row["command"] for row in csv.DictReader(io.StringIO(plain, newline=""))]
+    assert cells == [words.visible(name) for name in expected]
+    assert not any(re.match(r"\s*[=+@-]", cell) for row in csv.reader(io.StringIO(plain, newline="")) for cell in row)
 
 
 def test_a_mail_carries_every_hostile_name(english: report.Run, data_dir: Path, tmp_path: Path) -> None:

@@ -1,18 +1,36 @@
 """Tables on stdout, in the form that was asked for, and what became of the mail in words."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from audit_nb.errors import UsageError
 from audit_nb.terminal import render_table
+from audit_nb.words import is_plain
 
 if TYPE_CHECKING:
     from audit_nb.mail import Delivery
 
-FORM = click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+FOR_EXCEL = "csv for excel"
+
+
+def FORM(verb: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 - used as the other options are
+    """The options of a verb that shows a table; it gets `form`: table, csv, json or FOR_EXCEL."""
+
+    @wraps(verb)
+    def chosen(*given: Any, form: str, csv_for_excel: bool, **options: Any) -> Any:  # noqa: ANN401 - click's
+        if csv_for_excel and form == "json":
+            raise UsageError("--csv-for-excel is a form of its own; leave out --format json")
+        return verb(*given, form=FOR_EXCEL if csv_for_excel else form, **options)
+
+    says = "CSV that begins with a byte order mark, without which Excel misreads what is not ASCII."
+    marked = click.option("--csv-for-excel", is_flag=True, help=says)(chosen)
+    forms = click.Choice(["table", "csv", "json"])
+    return click.option("--format", "form", type=forms, default="table", show_default=True)(marked)
 
 
 def rendered(answered: Any, form: str, *, cell_width: int = 60) -> str:  # noqa: ANN401 - an Ibis table, imported late
@@ -20,10 +38,10 @@ def rendered(answered: Any, form: str, *, cell_width: int = 60) -> str:  # noqa:
     from audit_nb import show
 
     rows = show.arrow(answered)
-    if form == "csv":
-        return show.csv_text(rows)
+    if form in ("csv", FOR_EXCEL):
+        return ("\ufeff" if form == FOR_EXCEL else "") + show.csv_text(rows)
     if form == "json":
-        return json.dumps(rows.to_pylist(), default=json_value, ensure_ascii=False, indent=1) + "\n"
+        return json_text(rows.to_pylist())
     import pyarrow.types as kinds
 
     right = [kinds.is_integer(field.type) or kinds.is_floating(field.type) for field in rows.schema]
@@ -37,6 +55,16 @@ def rendered_rows(rows: Sequence[Any], columns: Sequence[str], form: str, *, cel
 
     table = pa.table({name: [getattr(row, name) for row in rows] for name in columns})
     return rendered(table, form, cell_width=cell_width)
+
+
+def json_text(rows: Sequence[Any]) -> str:
+    """One array of objects; what a terminal would obey, or what shows nothing, stands there as an escape of JSON's."""
+    text = json.dumps(rows, default=json_value, ensure_ascii=False, indent=1)
+    lines = (
+        line if is_plain(line) else "".join(one if is_plain(one) else json.dumps(one)[1:-1] for one in line)
+        for line in text.split("\n")
+    )
+    return "\n".join(lines) + "\n"
 
 
 def json_value(value: object) -> object:

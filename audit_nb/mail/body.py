@@ -116,7 +116,7 @@ def _text_lines(content: Content) -> list[str]:
         lines += [say("mail.superseded"), ""]
     if hosts.missing:
         lines += [f"{say('page.not_seen')}:"]
-        lines += [f"  - {row.host}: {row.why}" for row in hosts.missing[:MOST]]
+        lines += [f"  - {row.host}: {row.in_short}" for row in hosts.missing[:MOST]]
         lines += _more(len(hosts.missing), report) + [""]
     if report.headlines:
         lines += [say("page.headlines")]

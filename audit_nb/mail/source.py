@@ -72,11 +72,17 @@ class Period(Said):
 class Missing(Said):
     host: Text
     reason: Text = ""
+    short: Text = ""
 
     @property
     def why(self) -> str:
         """The reason, without the name of the host in front of it."""
         return self.reason.removeprefix(f"{self.host}: ")
+
+    @property
+    def in_short(self) -> str:
+        """Its first clause, which is enough for a first look; the report has it all."""
+        return self.short.removeprefix(f"{self.host}: ") or self.why
 
 
 class Hosts(Said):

@@ -1,7 +1,7 @@
 """What the columns of a run's CSV files are: `tables/columns.csv`, and the rows of the page that says it.
 
-Each table of `report.json` names its columns with the kind of their values and, where we have words for it, what they
-mean; a table of somebody's own notebook may have columns that only its author knows.
+Each table and figure of `report.json` names its columns with the kind of their values and, where we have words for it,
+what they mean; a table of somebody's own notebook may have columns that only its author knows.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,11 @@ def write(folder: Path, report: Mapping[str, Any], *, for_excel: bool) -> None:
     """Write `tables/columns.csv` beside the tables: table, column, heading, kind, meaning."""
     import pyarrow as pa
 
-    found = [{"table": Path(table["csv"]).name, **column} for table in described(report) for column in table["columns"]]
+    found = [
+        {"table": one["csv"].removeprefix("tables/"), **column}
+        for one in described(report)
+        for column in one["columns"]
+    ]
     if found:
         names = ("table", "column", "heading", "kind", "meaning")
         rows = pa.Table.from_pylist(found, pa.schema([(name, pa.string()) for name in names]))
@@ -25,12 +29,12 @@ def write(folder: Path, report: Mapping[str, Any], *, for_excel: bool) -> None:
 
 
 def described(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The tables that have a CSV, each with its columns in the words of the report's language."""
+    """The tables and figures that have a CSV, each with its columns in the words of the report's language."""
     return [
-        {"title": table["title"], "csv": table["csv"], "id": Path(table["csv"]).stem}
-        | {"columns": [_column(column, report["language"]) for column in table["columns"]]}
-        for table in report["tables"]
-        if table["csv"]
+        {"title": one["title"], "csv": one["csv"], "id": Path(one["csv"]).with_suffix("").as_posix().replace("/", "-")}
+        | {"columns": [_column(column, report["language"]) for column in one["columns"]]}
+        for one in (*report["tables"], *report["figures"])
+        if one["csv"]
     ]
 
 

@@ -35,8 +35,8 @@ def write(folder: Path, report: Mapping[str, Any]) -> None:
     """Write `index.html`, a page for each notebook and one about the columns into the folder of a run."""
     for notebook in report["notebooks"]:
         _write(folder / notebook["html"], render_notebook(folder / notebook["ipynb"], notebook, report))
-    if any(table["csv"] for table in report["tables"]):
-        tables = columns.described(report)
+    tables = columns.described(report)
+    if tables:
         _write(folder / COLUMNS, _page("columns", report["language"], report=report, tables=tables, csv=columns.CSV))
     write_run(folder, report)
 

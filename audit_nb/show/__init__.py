@@ -225,7 +225,8 @@ def figure(
     stem = f"{_page.notebook}-{leave.slug(name)}"
     png, csv = leave.write_figure(_page.out, stem, drawn, _page.reader)
     _display(picture.render(drawn, spoken, described, csv, found), described)
-    _record(kind="figure", name=name, title=spoken, alt=described, finding=plain, png=png, csv=csv)
+    said = [] if drawn.data is None else columns_of(arrow(drawn.data), look.language)
+    _record(kind="figure", name=name, title=spoken, alt=described, finding=plain, png=png, csv=csv, columns=said)
 
 
 def next_step(notebook: str, text: str, *, given: Mapping[str, object] | None = None, **values: object) -> None:
