@@ -129,14 +129,14 @@ class Timeline:
         values["step"] = words.say(f"steps.{step}", look.language)
         if self.by is None or len(counts.columns) == 1:
             return words.say("charts.peak", look.language, **values)
-        share, name = float(parts.iloc[0] / totals[best]), _name(parts.index[0], look)
+        share, name = float(parts.iloc[0] / totals[best]), _name(parts.index[0], look, self.by)
         return words.say("charts.peak_by", look.language, **values, share=share, name=name)
 
     def alt(self, look: Look) -> str:
         counts, step = self._counts(look)
         if counts.empty:
             return words.say("charts.nothing", look.language)
-        listed = ", ".join(f"{_name(name, look)} {int(total):,}" for name, total in counts.sum().items())
+        listed = ", ".join(f"{_name(name, look, self.by)} {int(total):,}" for name, total in counts.sum().items())
         return words.say(
             "charts.timeline_alt",
             look.language,
@@ -187,7 +187,9 @@ class Timeline:
         base = np.zeros(len(counts))
         for position, (name, column) in enumerate(counts.items()):
             top = base + column.to_numpy(dtype=float)
-            axes.stairs(top, edges, baseline=base, fill=True, color=_colour(name, position), label=_label(name, look))
+            axes.stairs(
+                top, edges, baseline=base, fill=True, color=_colour(name, position), label=_label(name, look, self.by)
+            )
             base = top
         is_cut = self.until is not None and self.until == self.until and _naive(self.until) < end
         if is_cut:
@@ -293,9 +295,9 @@ def _naive(moment: datetime) -> datetime:
     return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
-def _label(name: object, look: Look) -> str:
+def _label(name: object, look: Look, column: str | None) -> str:
     """A name as it is drawn: short enough, and only of letters that we have."""
-    return _shortened(_drawable(_name(name, look)), LABEL_WIDTH[look.width])
+    return _shortened(_drawable(_name(name, look, column)), LABEL_WIDTH[look.width])
 
 
 def _colour(name: object, position: int) -> str:
@@ -320,7 +322,7 @@ class Bars:
         return words.say(
             "charts.most",
             look.language,
-            name=_name(rows.index[0], look),
+            name=_name(rows.index[0], look, self.label),
             count=int(rows.iloc[0]),
             total=_unit(self.unit, total, look),
             share=float(rows.iloc[0] / total) if total else 0.0,
@@ -330,7 +332,7 @@ class Bars:
         rows = self._rows()
         if rows.empty:
             return words.say("charts.nothing", look.language)
-        listed = ", ".join(f"{_name(name, look)} {int(count):,}" for name, count in rows.items())
+        listed = ", ".join(f"{_name(name, look, self.label)} {int(count):,}" for name, count in rows.items())
         return words.say("charts.bars_alt", look.language, finding=self.finding(look), listed=listed)
 
     def draw(self, look: Look) -> "Figure":
@@ -340,7 +342,7 @@ class Bars:
         places = range(len(rows))
         colours = [OTHERS if name is _REST else COLOURS[0] for name in rows.index]
         axes.barh(places, rows.to_numpy(dtype=float), height=0.42 if above else 0.68, color=colours)
-        names = [_label(name, look) for name in rows.index]
+        names = [_label(name, look, self.label) for name in rows.index]
         for place, count in enumerate(rows):
             axes.annotate(f"{int(count):,}", (count, place), xytext=(4, 0), textcoords="offset points", va="center")
             if above:
@@ -384,13 +386,17 @@ def _gathered(counts: "pd.DataFrame", most: int) -> "pd.DataFrame":
     return joined
 
 
-def _name(name: object, look: Look) -> str:
-    """A label as text a reader sees; what is null in the table is said to be unknown."""
+def _name(name: object, look: Look, column: str | None = None) -> str:
+    """A label as text a reader sees; what is null in the table is said to be unknown.
+
+    Where our own questions wrote the `column` that it comes from, it is said in the reader's language.
+    """
     if name is _REST:
         return words.say("charts.others", look.language)
     if name is None or name != name:
         return words.say("charts.unknown", look.language)
-    return words.visible(str(name)) or words.say("charts.empty", look.language)
+    said = words.of_value(column, str(name), look.language) if column else str(name)
+    return words.visible(said) or words.say("charts.empty", look.language)
 
 
 def _drawable(text: str) -> str:

@@ -1,16 +1,20 @@
 """Both languages say everything, and what cannot be seen is written out."""
 
 import ast
+import inspect
 import re
 import string
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 import yaml
 
-from audit_nb import words
+from audit_nb import tables, words
+from audit_nb.tables._topics import PATHS, SYSCALLS, TYPES
+from audit_nb.tables.file_changes import ACTS, MADE
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [*(ROOT / "audit_nb").glob("*.py"), *(ROOT / "audit_nb" / "report").glob("*.py")]
@@ -93,33 +97,25 @@ def test_no_korean_is_left_over() -> None:
         assert {entry["en"].strip() for entry in entries} - {text.strip() for text in spoken(notebook)} == set()
 
 
-def test_every_column_of_every_question_has_a_heading_in_both_languages() -> None:
-    """A table is not headed by the name of a variable."""
-    shown = {
-        "host",
-        "time",
-        "who",
-        "as_whom",
-        "command",
-        "success",
-        "exe",
-        "events",
-        "address",
-        "account",
-        "key",
-        "type",
-    }
-    shown |= {
-        "failures",
-        "first_failure",
-        "failed_logins",
-        "failed_authentications",
-        "accounts",
-        "addresses",
-        "through",
-    }
-    for language in words.LANGUAGES:
-        assert {f"columns.{name}" for name in shown} <= catalogue(language).keys()
+@pytest.mark.parametrize("name", tables.questions())
+def test_every_column_of_every_question_has_a_heading_and_a_meaning(name: str, events_of: Any) -> None:
+    """A table is not headed by the name of a variable, and its CSV file is described; both languages have the same keys."""
+    function = tables.questions()[name].function
+    parameters = inspect.signature(function).parameters
+    moments = {"since": datetime(2026, 1, 1), "until": datetime(2026, 1, 2)}
+    must = {name: moments[name] for name, one in parameters.items() if name in moments and one.default is one.empty}
+    for summary in ({"summary": False}, {"summary": True}) if "summary" in parameters else ({},):
+        for column in function(events_of({}), **must, **summary).columns:
+            assert words.has(f"columns.{column}"), column
+            assert words.has(f"meanings.{column}"), column
+
+
+def test_what_our_own_questions_say_is_said_in_korean_too() -> None:
+    """The topics of changes and what was done to files; what a log wrote stays as it is."""
+    for column, said in {"topic": [*dict(PATHS), *TYPES, *SYSCALLS], "act": [*ACTS, *MADE.values()]}.items():
+        assert [word for word in said if not words.has(f"values.{column}.{word}")] == []
+    assert words.of_value("topic", "identity", "ko") == "계정"
+    assert words.of_value("command", "identity", "ko") == "identity"
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,7 @@ def _cells(column: "pa.ChunkedArray", name: str, reader: Reader) -> Iterator[str
             local = reader.local(value)
             yield f'<td class="t"><time datetime="{local.isoformat()}">{_moment(local)}</time></td>'
         else:
-            yield _text_cell(as_text(value), reader)
+            yield _text_cell(words.of_value(name, as_text(value), reader.language), reader)
 
 
 def _text_cell(text: str, reader: Reader) -> str:

@@ -43,6 +43,11 @@ def text_of(key: str, language: str) -> str:
     return _words(language)[key]
 
 
+def of_value(column: str, value: str, language: str) -> str:
+    """A value that our own questions put into a column, in `language`; what a log wrote stays as it is."""
+    return _words(language).get(f"values.{column}.{value}", value)
+
+
 def translate(source: str, language: str) -> str:
     """What a notebook says in English, in `language`; what a user's own notebook says stays as it is."""
     return _sayings(language).get(source.strip(), source) if language != "en" else source
