@@ -18,6 +18,8 @@ _HOMES = {
     "tables": None,
     "show": None,
     "charts": None,
+    "lanes": None,
+    "times": None,
 }
 __all__ = ["__version__", *_HOMES]
 

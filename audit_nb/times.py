@@ -7,6 +7,7 @@ A day begins at midnight of the zone that was asked for. Periods are half-open: 
 """
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,6 +16,7 @@ from audit_nb.errors import UsageError
 WORDS = "now, recent, this-hour, today, yesterday, this-week, week-ago, this-month, this-year"
 _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _BACK = re.compile(r"-(\d{1,6})\s*(s|min|m|h|d|w)")
+_LONG = re.compile(r"(\d{1,6})\s*(s|min|m|h|d|w)")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?")
 
 Moment = datetime | date | str
@@ -43,6 +45,54 @@ def period(
     if first is not None and end is not None and end < first:
         raise UsageError(f"until ({end:%Y-%m-%d %H:%M:%S} UTC) lies before since ({first:%Y-%m-%d %H:%M:%S} UTC)")
     return first, end
+
+
+@dataclass(frozen=True)
+class Window:
+    """What is looked at closely, in UTC without a zone, as the questions of `tables` take it; None is open.
+
+    `at` is the moment it lies around, where one was given. `background` begins a day earlier: what was begun before
+    is looked for there.
+    """
+
+    since: datetime | None
+    until: datetime | None
+    at: datetime | None = None
+
+    @property
+    def background(self) -> datetime | None:
+        return None if self.since is None else self.since - timedelta(days=1)
+
+
+def window(
+    at: Moment | None,
+    around: str = "30m",
+    *,
+    since: Moment | None = None,
+    until: Moment | None = None,
+    timezone: str = "UTC",
+    now: datetime | None = None,
+) -> Window:
+    """The time from `around` before a moment to as long after it (`30m`, `2h`, `1d`); without one the whole period.
+
+    Raises UsageError for words that are unknown.
+    """
+    if at is None or at == "":
+        return Window(*(end and end.replace(tzinfo=None) for end in period(since, until, timezone, now=now)))
+    middle = moment(at, timezone, now=now, name="at").replace(tzinfo=None)
+    reach = length(around)
+    try:
+        return Window(middle - reach, middle + reach, middle)
+    except OverflowError:
+        raise UsageError(f"around: {around!r} of {at!r} lies outside the times that can be told") from None
+
+
+def length(word: str) -> timedelta:
+    """A length of time: `90s`, `30m`, `2h`, `1d`, `1w`. Raises UsageError for another text."""
+    found = _LONG.fullmatch(word.strip()) if isinstance(word, str) else None
+    if found is None:
+        raise UsageError(f"around: {word!r} is no length of time; expected text like 90s, 30m, 2h, 1d or 1w")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def moment(word: Moment, timezone: str = "UTC", *, now: datetime | None = None, name: str = "time") -> datetime:

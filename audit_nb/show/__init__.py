@@ -44,6 +44,7 @@ __all__ = [
     "headline",
     "markup",
     "next_step",
+    "one_host",
     "render_table",
     "seen",
     "sentence",
@@ -143,6 +144,32 @@ def _unseen(hosts: "ir.Table", speaking: Collection[str]) -> None:
         names = ", ".join(listed[:MOST_HOSTS]) + more
         told = {"n": len(listed), "total": len(states), "names": names}
         _paragraph("unseen", words.text_of("seen.unseen", language), told)
+
+
+def one_host(name: str | None, hosts: "ir.Table", events: "ir.Table | None" = None) -> str | None:
+    """Which host the page is about, said in a sentence: the one that was named, else the one that logged most.
+
+    `hosts` is the store's table of hosts; where it lacks the one that was named the sentence says so and tells which
+    there are. Where none is named and no `events` are given the page is about all of them. None where there is none.
+    """
+    rows = hosts.select("host", "first_time", "last_time").order_by("host").to_pyarrow().to_pylist()
+    known = {row["host"]: row for row in rows}
+    if name is None and events is not None:
+        busiest = events.group_by("host").agg(n=events.count()).order_by(lambda row: row.n.desc(), "host").limit(1)
+        name = next(iter(busiest.host.to_pyarrow().to_pylist()), None)
+        key = "one_host.busiest" if name else "one_host.none"
+    else:
+        key = "one_host.all" if name is None else "one_host.named" if name in known else "one_host.unknown"
+    row = known.get(name, {"first_time": None, "last_time": None})
+    if key in ("one_host.named", "one_host.busiest") and row["first_time"] is None:
+        key = "one_host.silent"
+    listed = ", ".join(list(known)[:MOST_HOSTS]) or words.say("charts.nothing", _page.reader.language)
+    if len(known) > MOST_HOSTS:
+        listed += words.say("seen.more", _page.reader.language, n=len(known) - MOST_HOSTS)
+    told = {"host": name, "n": len(known), "names": listed, "first": row["first_time"], "last": row["last_time"]}
+    kind = "unseen" if key in ("one_host.unknown", "one_host.silent") else "host"
+    _paragraph(kind, words.text_of(key, _page.reader.language), told)
+    return name
 
 
 def sentence(text: str, *, none: str | None = None, **values: object) -> None:

@@ -75,8 +75,9 @@ def process_tree(
     seen = seen.filter(seen.pid.notnull()).mutate(as_whom=as_whom(seen), moment=moment(seen))
     before = seen if until is None else seen.filter(seen.time < until)
     inside = before if since is None else before.filter(before.time >= since)
-    for name, value in (("host", host), ("boot", boot), ("ses", ses), ("who", who)):
+    for name, value in (("host", host), ("boot", boot), ("ses", ses)):
         inside = inside if value is None else inside.filter(inside[name] == value)
+    inside = inside if who is None else inside.filter((inside.who == who) | (inside.auid.cast("string") == who))
     found = {process: row | {"within": True} for process, row in _lives(_read(inside)).items()}
     left_out = _left_out(inside, found)
     found |= _ancestors(before, found)

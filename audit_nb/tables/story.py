@@ -21,6 +21,7 @@ from audit_nb.tables._words import (
     program,
     view,
 )
+from audit_nb.tables.changes import ANY_PATH
 from audit_nb.tables.connections import FROM, TOWARDS
 from audit_nb.tables.process_tree import below, process_tree
 
@@ -33,6 +34,7 @@ KINDS = (
 )  # fmt: skip
 #: systemd opens a session of its own inside each login.
 MANAGERS = ("systemd", "systemd-executor")
+EVERYDAY = ("ran", "connected", "changed", "opened", "called")
 DENIALS = ("AVC", "USER_AVC", "SELINUX_ERR", "USER_SELINUX_ERR", "APPARMOR_DENIED", "SECCOMP")
 BOOTS = ("SYSTEM_BOOT", "SYSTEM_SHUTDOWN", "SYSTEM_RUNLEVEL")
 SETS_TIME = ("settimeofday", "clock_settime", "stime", "adjtimex", "clock_adjtime")
@@ -61,7 +63,8 @@ def story(
 
     One row for each thing that happened, in order of time: time, host, serial, kind (one of KINDS), who, as_whom,
     account, what (the command, file, unit or whatever the event is about), how (system call, type or program),
-    address, port, exe, success, errno, ses, pid, events, last. What the same people do again within a minute is one
+    address, port, exe, success, errno, ses, pid, events, last, notable (no everyday command, file or call: whoever
+    came in, took rights or changed what decides over the machine). What the same people do again within a minute is one
     row with the number of its events. Events that only accompany others (credentials, accounting) are left out.
 
     `auid` is a login user by name or number, and everything that was tried on that account; `session` takes what the
@@ -134,7 +137,9 @@ def _told(events: ir.Table, collector: bool) -> ir.Table:
     )
     columns = ("kind", "who", "as_whom", "account", "what", "how", "address", "port", "exe", "success", "errno", "ses")
     ordered = sums.order_by("place", "host", "boot", *columns)
-    return ordered.select("time", "host", "serial", *columns, "pid", "events", "last")
+    decides = (ordered.kind == "changed") & ordered.success & ordered.what.re_search(ANY_PATH)
+    notable = ~ordered.kind.isin(EVERYDAY) | decides.fill_null(False)
+    return ordered.select("time", "host", "serial", *columns, "pid", "events", "last", notable=notable)
 
 
 def _kind(seen: ir.Table) -> ir.StringValue:
