@@ -1467,8 +1467,8 @@ def test_what_failed_in_a_run_is_known(tmp_path):
 
 @pytest.fixture
 def postfix(needs, tmp_path_factory, authority):
-    """Debian's Postfix on a loopback port, with TLS required and its own queue; the folder of its mailbox, and its port."""
-    program = needs("postfix")
+    """Debian's Postfix on a loopback port with a queue of its own, which wants TLS and a login; its mailbox and its port."""
+    program, saslpasswd = needs("postfix"), needs("saslpasswd2")
     if os.geteuid() != 0:
         pytest.skip("Postfix can only be started by root")
     import pwd
@@ -1477,9 +1477,16 @@ def postfix(needs, tmp_path_factory, authority):
     for parent in (place, *place.parents):
         if parent.owner() == "root" and parent != Path("/"):
             parent.chmod(parent.stat().st_mode | 0o011)
-    for name in ("etc", "queue", "data", "box"):
+    for name in ("etc", "queue", "data", "box", "etc/sasl"):
         (place / name).mkdir(mode=0o755)
     os.chown(place / "data", pwd.getpwnam("postfix").pw_uid, -1)
+    user, _, realm = USER.partition("@")
+    known = ["-c", "-p", "-f", place / "etc/sasl/users", "-u", realm, user]
+    subprocess.run([saslpasswd, *known], input=PASSWORD.encode(), check=True, capture_output=True)
+    os.chown(place / "etc/sasl/users", pwd.getpwnam("postfix").pw_uid, -1)
+    (place / "etc/sasl/smtpd.conf").write_text(
+        f"pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {place}/etc/sasl/users\nmech_list: PLAIN LOGIN\n"
+    )
     nobody = pwd.getpwnam("nobody")
     os.chown(place / "box", nobody.pw_uid, nobody.pw_gid)
     certificate = authority.issue_cert("localhost")
@@ -1508,7 +1515,10 @@ def postfix(needs, tmp_path_factory, authority):
             virtual_mailbox_limit = 0
             smtpd_tls_chain_files = {place}/server.pem
             smtpd_tls_security_level = encrypt
-            smtpd_recipient_restrictions = check_recipient_access inline:{{bob@example.org=REJECT}}, permit_mynetworks, reject
+            smtpd_tls_auth_only = yes
+            smtpd_sasl_auth_enable = yes
+            smtpd_sasl_path = smtpd
+            smtpd_recipient_restrictions = check_recipient_access inline:{{bob@example.org=REJECT}}, permit_sasl_authenticated, reject
             message_size_limit = 1000000
             """
         ),
@@ -1536,10 +1546,13 @@ POSTFIX_SERVICES = [
 
 
 def test_postfix_delivers_what_was_composed(run, box, tmp_path, smtp, postfix):
-    """STARTTLS, a refused recipient and SIZE at a mail server that people really run."""
+    """STARTTLS, login, a refused recipient and SIZE at a mail server that people really run."""
     mailbox, port = postfix
+    nobody = settings_of(tmp_path, smtp(port, user=None, timeout_s=30))
+    mail.compose(make_run(tmp_path / "reports", run="20261121T000000000Z"), nobody, box)
+    assert set(outcomes(mail.send(box, nobody)).values()) == {"refused"}, "without a login nothing is taken"
     (run / "overview.html").write_bytes(os.urandom(600_000))
-    chosen = settings_of(tmp_path, smtp(port, user=None, timeout_s=30))
+    chosen = settings_of(tmp_path, smtp(port, timeout_s=30))
     letter = mail.compose(run, chosen, box)
     composed = letter.content()
     other = mail.compose(make_run(tmp_path / "reports", run="20261123T000000000Z"), chosen, box)
