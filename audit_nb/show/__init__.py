@@ -175,11 +175,13 @@ def one_host(name: str | None, hosts: "ir.Table", events: "ir.Table | None" = No
 def sentence(text: str, *, none: str | None = None, **values: object) -> None:
     """One paragraph. `text` is translated, then filled; values are escaped and stand out.
 
-    `none` replaces it where the first value is 0. Where no event was seen a sentence with values is left out.
+    `none` replaces it where the first value is 0. A sentence with values is left out
+    where no event was seen, and where the first value is unknown.
     """
-    if values and _page.reader.blind:
+    first = next(iter(values.values()), None)
+    if values and (_page.reader.blind or first is None):
         return
-    if none is not None and next(iter(values.values()), None) == 0:
+    if none is not None and first == 0:
         text = none
     _paragraph("sentence", words.translate(text, _page.reader.language), values)
 
