@@ -35,9 +35,10 @@ NUMBER_COLUMNS = (
     "id",
     "success",
 )
-#: … and those that hold one text. `arch_name` and `syscall_name` are auditd's own interpretations.
+#: … and those that hold one text. `arch_name` and `syscall_name` are auditd's own interpretations, `errno_name` is that of
+#: an `exit=` that was interpreted before it was logged.
 TEXT_COLUMNS = (
-    *(f"{name}_name" for name in NAMED), "id_name", "arch_name", "syscall_name",
+    *(f"{name}_name" for name in NAMED), "id_name", "arch_name", "syscall_name", "errno_name",
     "comm", "exe", "terminal", "subj", "cwd", "key", "proctitle", "cmd", "data",
     "op", "acct", "hostname", "addr", "unit", "saddr",
 )  # fmt: skip

@@ -24,7 +24,7 @@ from audit_nb.values import MATRIX, MEMBERS, Values, Words
 Array = np.ndarray[Any, Any]
 
 #: Raised whenever the same bytes would give another table; a store made by another version is made anew.
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 
 _IDS = ("auid", "uid", "gid", "euid", "suid", "fsuid", "egid", "sgid", "fsgid")
 
@@ -482,22 +482,24 @@ class _Builder:
         word, number, exit_value = (np.where(null, -1, values) for values, null in map(self._number, _CALL_NUMBERS))
         exit_value = np.where((exit_value >= -4095) & ~self._number("exit")[1], exit_value, 0)
         arch, call, errno = Words(), Words(), Words()
-        arch_names, call_names = self.values.words["arch_name"].texts, self.values.words["syscall_name"].texts
-        key = np.stack([word, number, np.minimum(exit_value, 0), self._codes("arch_name"), self._codes("syscall_name")])
+        names = ("arch_name", "syscall_name", "errno_name")
+        arch_names, call_names, error_names = (self.values.words[name].texts for name in names)
+        key = np.stack([word, number, np.minimum(exit_value, 0), *map(self._codes, names)])
         distinct, inverse = _distinct_columns(key)
         made = np.full((len(distinct) + 1, 3), -1, np.int32)
         lost = np.zeros(len(distinct) + 1, bool)  # where the name does not lead back to the word
-        for i, (w, nr, failed, a, c) in enumerate(distinct):
+        for i, (w, nr, failed, a, c, e) in enumerate(distinct):
             hexadecimal = f"{w:x}" if w >= 0 else None
             known_arch = arch_names[a] if a >= 0 else fields.arch_name(hexadecimal) if hexadecimal else None
             known_call = call_names[c] if c >= 0 else fields.syscall_name(hexadecimal, nr) if nr >= 0 else None
+            known_error = error_names[e] if e >= 0 else fields.errno_name(-failed, hexadecimal) if failed else None
             lost[i] = bool(known_arch) and fields.arch_word(known_arch) != hexadecimal
             made[i] = [
                 words.code(text) if text else -1
                 for words, text in (
                     (arch, known_arch or hexadecimal),
                     (call, known_call),
-                    (errno, fields.errno_name(-failed, hexadecimal) if failed else None),
+                    (errno, known_error),
                 )
             ]
         codes = made[inverse]

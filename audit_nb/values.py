@@ -61,6 +61,7 @@ class Values:
         self.always = np.zeros(n, np.uint8)
         self.value_code, self.raw_code = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
         self._read_slots()
+        self._read_old_logins()
         self._mark_repeated()
         self.again = self._names_of_numbers()
         self._read_results()
@@ -92,6 +93,17 @@ class Values:
         self.target[literal & (self.base != 2)] = -1
         self.silent = literal | (self.argument != 0)
         self.always[((self.target < 0) | (self.target == MATRIX["data"])) & ~self.silent] = 1
+
+    def _read_old_logins(self) -> None:
+        """`login pid=1 uid=0 old auid=4294967295 new auid=42` of older kernels: the new ids fill the columns."""
+        spans = self.spans
+        of_login = np.array([name == "LOGIN" for name in self.types] or [False])[spans.phrases.kind[self.phrase]]
+        for f in np.flatnonzero(of_login & (spans.text_kind == scan.STRAY)).tolist():
+            word = self.raw(f)
+            if word in (b"old", b"new"):
+                self.key_code[f] = self.other_keys.code("msg")
+            if word == b"old" and f + 1 < len(self.phrase) and self.phrase[f + 1] == self.phrase[f]:
+                self.target[f + 1] = -1
 
     def _mark_repeated(self) -> None:
         """Two fields of one name, or for one member of `paths`: the first fills the column, both are kept in order."""
@@ -153,7 +165,12 @@ class Values:
         """A number that is not spelt as the kernel spells it (`007`, `-1` for unset, a name): kept as written."""
         self.always[f] = 1
         name = _NAME_OF[int(self.target[f])]
-        value = _odd_number(self.raw(f).decode("ascii", "replace"), base)
+        text = self.raw(f).decode("ascii", "replace")
+        value = _odd_number(text, base)
+        error = fields.parse_exit(text)[1] if name == "exit" and value is None else None
+        if error:
+            self.target[f], self.value[f] = MATRIX["errno_name"], self.words["errno_name"].code(error)
+            return
         if value is not None and value < 0 and name in (*columns.ID_COLUMNS, "ouid", "ogid"):
             value = columns.UNSET
         if value is None or not columns.fits(name, value):
