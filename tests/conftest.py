@@ -74,10 +74,11 @@ def sshd(needs, tmp_path_factory) -> Iterator[Callable[..., "Sshd"]]:
 
 
 @pytest.fixture
-def guest(needs, tmp_path) -> Iterator[Callable[[str], "Sshd"]]:
+def guest(needs, tmp_path) -> Iterator[Callable[..., "Sshd"]]:
     """`guest(lines)` is an sshd that knows the user `auditor` and, for sudo, the lines of a sudoers file.
 
-    `instead` names programs of the machine and what stands in their place.
+    `instead` names programs of the machine and what stands in their place, `options` are lines of sshd's configuration,
+    and `password` is what the user `auditor` may log in with besides.
 
     It runs in a mount namespace with an account database and a /var/log/audit of its own, so nothing of the machine
     changes. Only root may make one; where that is not so, the test is skipped.
@@ -86,17 +87,28 @@ def guest(needs, tmp_path) -> Iterator[Callable[[str], "Sshd"]]:
     needs("sudo")
     folder = Path(tempfile.mkdtemp(prefix="audit-nb-guest-"))
 
-    def start(sudoers: str = "", instead: Mapping[str, Path] | None = None) -> Sshd:
+    def start(
+        sudoers: str = "",
+        instead: Mapping[str, Path] | None = None,
+        options: tuple[str, ...] = (),
+        password: str | None = None,
+    ) -> Sshd:
         if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
             pytest.skip("this user may not make a mount namespace, which keeps accounts of the test out of the machine")
         folder.chmod(0o755)
-        shadow = "root:*:19000:0:99999:7:::\nsshd:*:19000:0:99999:7:::\nauditor:*:19000:0:99999:7:::\n"
+        hashed = "*"
+        if password is not None:
+            command = [needs("openssl"), "passwd", "-6", "-stdin"]
+            hashed = subprocess.run(command, input=password, capture_output=True, text=True, check=True).stdout.strip()
+        shadow = f"root:*:19000:0:99999:7:::\nsshd:*:19000:0:99999:7:::\nauditor:{hashed}:19000:0:99999:7:::\n"
         content = {
             "passwd": Path("/etc/passwd").read_text() + f"auditor:x:4999:4999::{folder}:/bin/sh\n",
             "group": Path("/etc/group").read_text() + "auditor:x:4999:\n",
             "shadow": shadow,
             "sudoers": "root ALL=(ALL) ALL\n" + sudoers,
+            "pam.d/sshd": "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so\n",
         }
+        (folder / "pam.d").mkdir()
         binds = [
             "mount -t tmpfs none /var/log",
             "mkdir /var/log/audit",
@@ -109,7 +121,7 @@ def guest(needs, tmp_path) -> Iterator[Callable[[str], "Sshd"]]:
         for program_path, ours in (instead or {}).items():
             shutil.copy(ours, folder / ours.name)
             binds.append(f"mount --bind {folder / ours.name} {program_path}")
-        server = Sshd(program, folder, (), started=False)
+        server = Sshd(program, folder, options, started=False)
         server.user = "auditor"
         server.wrapper = ["unshare", "--mount", "sh", "-c", f'{" && ".join(binds)} && exec "$@"', "sh"]
         server.log.parent.chmod(0o700)

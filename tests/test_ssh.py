@@ -355,6 +355,47 @@ def test_without_any_means_the_remedy_is_told(tmp_path, monkeypatch):
         assert "name a key_file or a password_variable" in str(failure(host))
 
 
+SECOND_FACTORS = {
+    "password": ("AuthenticationMethods publickey,password",),
+    "keyboard-interactive": ("AuthenticationMethods publickey,keyboard-interactive", "UsePAM yes"),
+}
+
+
+@pytest.mark.parametrize("second", SECOND_FACTORS)
+def test_a_key_may_be_followed_by_a_password(guest, monkeypatch, second):
+    """The server takes the key and wants more: what it wants is given, or the sentence says what it was."""
+    server = guest(options=SECOND_FACTORS[second], password=PASSWORD)
+    fault = failure(server.host())
+    assert (fault.step, fault.may_pass) == ("login", False)
+    assert f"took the key of auditor and wants {second} besides; name the password's variable" in str(fault)
+    host = server.host(password_variable="APP_PASSWORD")
+    assert "the secret APP_PASSWORD is nowhere" in str(failure(host))
+    monkeypatch.setenv("APP_PASSWORD", "tr0ub4dor")
+    fault = failure(host)
+    assert (fault.step, fault.may_pass) == ("login", False)
+    assert f"took the key of auditor and refused what it wanted next, {second}" in str(fault)
+    assert "check user and the password in APP_PASSWORD" in str(fault)
+    assert "tr0ub4dor" not in str(fault)
+    monkeypatch.setenv("APP_PASSWORD", PASSWORD)
+    with connect(host) as connection:
+        assert connection.login == f"{connection.login.partition(',')[0]}, then {second}"
+        assert connection.login.startswith("SHA256:")
+        assert connection.run("id -un").out == b"auditor\n"
+    log = (server.folder / "log").read_text()
+    assert "Partial publickey for auditor" in log
+    assert f"Accepted {second.replace('interactive', 'interactive/pam')} for auditor" in log
+
+
+def test_a_key_may_be_the_second_half(guest, monkeypatch):
+    """A server may want the password first; the key of the inventory follows it."""
+    server = guest(options=("AuthenticationMethods password,publickey",), password=PASSWORD)
+    monkeypatch.setenv("APP_PASSWORD", PASSWORD)
+    fault = failure(server.host(password_variable="APP_PASSWORD", key_file=None))
+    assert "took the password of auditor and wants publickey besides; name a key_file" in str(fault)
+    with connect(server.host(password_variable="APP_PASSWORD")) as connection:
+        assert connection.run("id -un").out == b"auditor\n"
+
+
 def test_no_traceback_is_logged(sshd, caplog, capfd):
     """paramiko's threads log tracebacks of their own; none reaches a user."""
     server = sshd()

@@ -4,6 +4,7 @@ import getpass
 import logging
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,33 +21,66 @@ log = logging.getLogger(__name__)
 MAX_AGENT_KEYS = 5  # sshd hangs up after MaxAuthTries (6)
 
 
+@dataclass(frozen=True)
+class Means:
+    """One way to log in: its method in the protocol, what to record of it, what to tell, how to try."""
+
+    method: str
+    label: str
+    words: str
+    attempt: Callable[[paramiko.Transport], list[str]]  # gives the methods that the server wants besides
+
+
 def log_in(transport: paramiko.Transport, host: Host, route: Route) -> str:
-    """Log in by the means the inventory names, else as ssh would; returns how: a key's fingerprint or `password`."""
+    """Log in by the means the inventory names, else as ssh would; returns how: a key's fingerprint or `password`.
+
+    A server may want several things one after the other (AuthenticationMethods); then all are returned, with ", then "
+    between them.
+    """
+    passed: list[Means] = []
     tried: list[str] = []
-    allowed: list[str] = []
-    for label, means, attempt in _means(host, route):
-        if means in tried:
-            continue
-        tried.append(means)
+    wanted: set[str] = set()
+    every = _means(host, route)
+    while means := next((m for m in every if m.words not in tried and (not wanted or m.method in wanted)), None):
+        tried.append(means.words)
         try:
-            rest = attempt(transport)
-            if not rest:
-                return label
-            _second_factor(transport, host, route, rest)
-            return f"{label}, then {' or '.join(rest)}"
+            wants = means.attempt(transport)
         except paramiko.BadAuthenticationType as fault:
-            allowed = list(fault.allowed_types)
+            wanted = set(fault.allowed_types)
         except (paramiko.SSHException, EOFError, OSError) as fault:
             if "timeout" in str(fault).lower():
-                raise _no_answer(host, route, means) from fault
+                raise _no_answer(host, route, means.words) from fault
             if not isinstance(fault, paramiko.AuthenticationException) or not transport.is_active():
                 raise _hung_up(host, route, tried, fault) from fault
-            log.debug("%s: %s was refused: %s", host.name, means, fault)
+            log.debug("%s: %s was refused: %s", host.name, means.words, fault)
+        else:
+            passed.append(means)
+            if not wants:
+                return ", then ".join(means.label for means in passed)
+            wanted, tried = set(wants), []
+    if passed:
+        raise _half_way(host, route, passed, tried, wanted)
     raise SshError(
         f"{host.name}: {route.place} refused the login of {route.user} by {', '.join(tried) or 'any means we have'}"
-        f"{f' (it allows {chr(44).join(allowed)})' if allowed else ''}; {_remedy(host, tried)}",
+        f"{f' (it allows {chr(44).join(sorted(wanted))})' if wanted else ''}; {_remedy(host, tried)}",
         step="login",
     )
+
+
+def _half_way(host: Host, route: Route, passed: list[Means], tried: list[str], wanted: set[str]) -> SshError:
+    """The server took something and wants more than we have, or refused that."""
+    took = " and the ".join(dict.fromkeys("key" if means.method == "publickey" else "password" for means in passed))
+    words = f"{host.name}: {route.place} took the {took} of {route.user} and"
+    if tried:
+        return SshError(
+            f"{words} refused what it wanted next, {', '.join(tried)}; {_remedy(host, tried)}", step="login"
+        )
+    remedy = "no means that we know"
+    if wanted & {"password", "keyboard-interactive"} and host.password_variable is None:
+        remedy = "name the password's variable by password_variable"
+    elif "publickey" in wanted and host.key_file is None:
+        remedy = "name a key_file in the inventory"
+    return SshError(f"{words} wants {' or '.join(sorted(wanted))} besides; {remedy}", step="login")
 
 
 def _no_answer(host: Host, route: Route, means: str) -> SshError:
@@ -76,41 +110,45 @@ def _remedy(host: Host, tried: list[str]) -> str:
     return "check user, and that the public key stands in ~/.ssh/authorized_keys there"
 
 
-Attempt = Callable[[paramiko.Transport], list[str]]
-
-
-def _means(host: Host, route: Route) -> Iterator[tuple[str, str, Attempt]]:
-    """(what to record, what to tell, how to try) for each way to log in, in order.
+def _means(host: Host, route: Route) -> list[Means]:
+    """The ways to log in, in order.
 
     Where the inventory names a key or a password, nothing else is tried: each refused key counts towards the number
     after which sshd hangs up.
     """
     password_only = host.password_variable is not None and host.key_file is None
-    if not password_only:
-        yield from _key_means(host, route)
-    if host.password_variable is not None:
-        name = host.password_variable
+    found = [] if password_only else [_key_means(*one, route) for one in _keys(host, route)]
+    found = list({means.label: means for means in reversed(found)}.values())[::-1]  # a key of the agent and of a file
+    return found if host.password_variable is None else [*found, *_password_means(host, host.password_variable, route)]
+
+
+def _password_means(host: Host, name: str, route: Route) -> Iterator[Means]:
+    def secret() -> str:
         try:
-            password = credentials.secret(name)
+            return credentials.secret(name)
         except AuditNbError as fault:
             raise SshError(f"{host.name}: {fault}", step="login") from fault
-        yield (
-            "password",
-            f"password (from {name})",
-            lambda t: list(t.auth_password(route.user, password, fallback=False)),
-        )
-        yield (
-            "keyboard-interactive",
-            f"keyboard-interactive password (from {name})",
-            lambda t: list(t.auth_interactive(route.user, _answers(password))),
-        )
+
+    yield Means(
+        "password",
+        "password",
+        f"password (from {name})",
+        lambda transport: list(transport.auth_password(route.user, secret(), fallback=False)),
+    )
+    yield Means(
+        "keyboard-interactive",
+        "keyboard-interactive",
+        f"keyboard-interactive password (from {name})",
+        lambda transport: list(transport.auth_interactive(route.user, _answers(secret()))),
+    )
 
 
-def _key_means(host: Host, route: Route) -> Iterator[tuple[str, str, Attempt]]:
+def _keys(host: Host, route: Route) -> Iterator[tuple[paramiko.PKey, str]]:
+    """Each key that may be tried, and what to call it."""
     agent_keys = list(paramiko.Agent().get_keys()) if os.environ.get("SSH_AUTH_SOCK") else []
     if host.key_file is None and route.agent:
         for key in agent_keys[:MAX_AGENT_KEYS]:
-            yield _key_attempt(key, f"the agent's key {key.comment or key.get_name()}", route)
+            yield key, f"the agent's key {key.comment or key.get_name()}"
     for path in route.key_files:
         key, wrong = _load_key(path, host)
         if key is None and host.key_file is not None:
@@ -119,12 +157,12 @@ def _key_means(host: Host, route: Route) -> Iterator[tuple[str, str, Attempt]]:
                 raise SshError(f"{host.name}: {wrong}", step="login")
             key = held
         if key is not None:
-            yield _key_attempt(key, f"key {path}", route)
+            yield key, f"key {path}"
 
 
-def _key_attempt(key: paramiko.PKey, words: str, route: Route) -> tuple[str, str, Attempt]:
+def _key_means(key: paramiko.PKey, words: str, route: Route) -> Means:
     print_ = hostkeys.fingerprint(key.asbytes())
-    return print_, f"{words} ({print_})", lambda t: list(t.auth_publickey(route.user, key))
+    return Means("publickey", print_, f"{words} ({print_})", lambda t: list(t.auth_publickey(route.user, key)))
 
 
 def _load_key(path: Path, host: Host) -> tuple[paramiko.PKey | None, str]:
@@ -160,24 +198,6 @@ def _held_by_agent(path: Path, agent_keys: list[Any]) -> paramiko.PKey | None:
     except (OSError, UnicodeDecodeError):
         return None
     return next((key for key in agent_keys if len(words) > 1 and key.get_base64() == words[1]), None)
-
-
-def _second_factor(transport: paramiko.Transport, host: Host, route: Route, rest: list[str]) -> None:
-    """A server may want a password after the key."""
-    if host.password_variable is None or not {"password", "keyboard-interactive"} & set(rest):
-        raise SshError(
-            f"{host.name}: {route.place} took the key of {route.user} and wants {' or '.join(rest)} besides; name the "
-            "password's variable by password_variable",
-            step="login",
-        )
-    try:
-        password = credentials.secret(host.password_variable)
-    except AuditNbError as fault:
-        raise SshError(f"{host.name}: {fault}", step="login") from fault
-    if "password" in rest:
-        transport.auth_password(route.user, password, fallback=False)
-    else:
-        transport.auth_interactive(route.user, _answers(password))
 
 
 def _answers(password: str) -> Callable[[str, str, list[tuple[str, bool]]], list[str]]:
