@@ -170,8 +170,8 @@ def _cut(pieces: list[bytes]) -> tuple[bytes, bytes]:
     for index in range(len(pieces) - 1, -1, -1):
         end = pieces[index].rfind(b"\n") + 1
         if end:
-            rest = b"".join([pieces[index][end:], *pieces[index + 1 :]])
-            return b"".join([*pieces[:index], pieces[index][:end]]), rest
+            last = memoryview(pieces[index])
+            return b"".join([*pieces[:index], last[:end]]), b"".join([last[end:], *pieces[index + 1 :]])
     return b"".join(pieces), b""
 
 
