@@ -25,6 +25,8 @@ __all__ = ["covered", "moments"]
 BINS = {charts.WIDE: 150, charts.NARROW: 70}
 THINNEST = 1 / 400  # of the width: a stretch of a second is still seen
 
+SHORT = timedelta(hours=1)  # so little that its seconds matter
+
 
 def covered(
     frame: "pd.DataFrame", *, since: datetime | None = None, until: datetime | None = None, most: int = 20
@@ -136,7 +138,9 @@ class Moments:
         totals, ends = self._totals(), self._ends()
         if totals is None or ends is None:
             return words.say("charts.nothing", look.language)
-        given = {"first": _said(self.frame[self.time].min(), look), "last": _said(self.frame[self.time].max(), look)}
+        first, last = self.frame[self.time].min(), self.frame[self.time].max()
+        is_short = last - first < SHORT
+        given = {"first": _said(first, look, seconds=is_short), "last": _said(last, look, seconds=is_short)}
         given |= {"name": words.visible(str(totals.index[0])), "n": int(totals.iloc[0]), "total": int(totals.sum())}
         return words.say("lanes.most", look.language, **given)
 
@@ -223,11 +227,11 @@ def _time_axis(axes: "Axes", ends: tuple[datetime, datetime], look: Look) -> Non
     axes.grid(axis="x", color=charts.GRID, linewidth=0.8)
 
 
-def _said(moment: datetime, look: Look) -> str:
+def _said(moment: datetime, look: Look, *, seconds: bool = False) -> str:
     import pandas as pd
 
     local = pd.Timestamp(moment).tz_localize("UTC").tz_convert(look.timezone)
-    return f"{local:%Y-%m-%d %H:%M}"
+    return f"{local:%Y-%m-%d %H:%M:%S}" if seconds else f"{local:%Y-%m-%d %H:%M}"
 
 
 def _naive(moment: datetime | None) -> datetime | None:

@@ -21,6 +21,7 @@ PARAMETER_FILES = [
     for path in sorted((ROOT / "parameters").glob("*.yaml"))
     if path.stem in yaml.safe_load((ROOT / "parameters" / "reports.yaml").read_text("utf-8"))
 ]
+COMMON = ["data_dir", "hosts", "since", "until", "timezone", "language"]
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -99,12 +100,17 @@ def test_a_notebook_computes_nothing_itself(path: Path) -> None:
 
 @each_notebook
 def test_every_notebook_takes_the_same_parameters(path: Path) -> None:
-    """One parameter a line, with type, default and a comment without an equals sign (papermill would lose it)."""
-    assert parameters(path) == parameters(NOTEBOOKS[0])
-    for line in parameters(path).split("\n"):
-        assert re.fullmatch(r"[a-z_]+: (?:str|list\[str\]) = [^#=]+  # [^=]+", line), line
+    """One parameter a line, with type, default and a comment without an equals sign (papermill would lose it).
+
+    What a notebook takes beside those of all stands behind them.
+    """
+    lines = parameters(path).split("\n")
+    assert lines[: len(COMMON)] == parameters(ROOT / "notebooks" / "overview.ipynb").split("\n")
+    for line in lines:
+        assert re.fullmatch(r"[a-z_]+: (?:str|int|list\[str\]) = [^#=]+  # [^=]+", line), line
     known = papermill.inspect_notebook(str(path))
-    assert list(known) == ["data_dir", "hosts", "since", "until", "timezone", "language"]
+    assert list(known)[: len(COMMON)] == COMMON
+    assert len(known) == len(lines)
     assert all(parameter["help"] for parameter in known.values())
 
 
@@ -133,8 +139,10 @@ def test_names_of_results_do_not_repeat(path: Path) -> None:
 @pytest.mark.parametrize("file", PARAMETER_FILES, ids=lambda path: path.stem)
 def test_a_parameter_file_names_only_what_notebooks_take(file: Path) -> None:
     """`papermill -f` takes the same file; a name it does not know it would only warn about."""
-    known = papermill.inspect_notebook(str(NOTEBOOKS[0]))
-    assert yaml.safe_load(file.read_text("utf-8")).keys() <= known.keys()
+    reports = yaml.safe_load((ROOT / "parameters" / "reports.yaml").read_text("utf-8"))
+    notebooks = [ROOT / "notebooks" / f"{name}.ipynb" for name in reports[file.stem]["notebooks"]]
+    known = {name for notebook in notebooks for name in papermill.inspect_notebook(str(notebook))}
+    assert yaml.safe_load(file.read_text("utf-8")).keys() <= known
 
 
 @each_notebook
