@@ -158,6 +158,8 @@ def import_paths(paths: Iterable[Path | str], host: str, data_dir: Path | str, t
     for path in named:
         if not path.exists():
             raise UsageError(f"{path} does not exist; name log files or folders that hold them")
+        if not (path.is_dir() or path.is_file()):
+            raise UsageError(f"{path} is neither a file nor a folder; write what it holds into a file first")
     with archive.lock(data_dir):
         _require_space(data_dir)
         store = Archive(data_dir)
@@ -184,6 +186,8 @@ def _import_all(visit: Visit, named: list[Path], tell: Tell) -> None:
         with closing(disk.open_log(path)) as file:
             for part, place in overlap.parts(visit.archive, visit.host.name, file):
                 visit.take(part, place, lineage.Origin("import"), finished=True)
+            if not file.size:
+                visit.note(str(path), "damaged" if file.damage else "empty", note=file.damage)
         done += size
         tell(Step("import", visit.host.name, done, total))
 

@@ -75,6 +75,8 @@ class _Bounded(io.RawIOBase):
     def __init__(self, file: BinaryIO, kind: str, path: Path, limit: int) -> None:
         self._file, self._kind, self._path, self._limit = file, kind, path, limit
         self._plain = _OPENERS[kind](file)
+        # `read` of a file that is cut off raises and keeps what it has unpacked to itself; `read1` gives it first.
+        self._read = getattr(self._plain, "read1", self._plain.read)
         self._given = 0
 
     def readable(self) -> bool:
@@ -82,7 +84,7 @@ class _Bounded(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         try:
-            data = self._plain.read(len(buffer))
+            data = self._read(len(buffer))
         except _FAULTS as fault:
             raise Unreadable(
                 f"{self._path}: the {self._kind} data is damaged after {self._given:,} plain bytes ({fault}); "

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from audit_nb.cli.group import HOSTS, main
+from audit_nb.cli.group import HOSTS, main, say
 from audit_nb.cli.rendering import FORM, rendered
 from audit_nb.errors import UsageError
 from audit_nb.stair import Places
@@ -45,10 +45,11 @@ def table(places: Places, name: str, form: str, **asked: Any) -> None:  # noqa: 
 
     Example: audit-nb table failed_logins --host web01 --since yesterday --format csv
     """
-    from audit_nb import tables
+    from audit_nb import tables, times
 
     period = {word: asked.pop(word) for word in ("since", "until", "timezone")}
-    hosts = list(asked.pop("hosts")) or None
+    times.zone(period["timezone"])
+    hosts = known_hosts(places, asked.pop("hosts"))
     question = named_question(tables.questions(), name)
     options = {option: value for option, value in asked.items() if value or (option == "success" and value is False)}
     refuse_unknown_options(question, options)
@@ -124,13 +125,20 @@ def search(places: Places, form: str, success: str | None, match: str | None, **
 
     Example: audit-nb search -m USER_LOGIN -sv no --since yesterday
     """
-    from audit_nb import show, store, tables
+    from duckdb import InvalidInputException
+
+    from audit_nb import show, store, tables, times
 
     period = {word: filters.pop(word) for word in ("since", "until", "timezone")}
+    times.zone(period["timezone"])
+    known_hosts(places, ())
     events = store.open_events(places.data, None, **period)
     asked = {name: value for name, value in filters.items() if value not in (None, ())}
     outcome = None if success is None else success == "yes"
-    found = show.arrow(tables.search(events, success=outcome, match=match or "substring", **asked))
+    try:
+        found = show.arrow(tables.search(events, success=outcome, match=match or "substring", **asked))
+    except InvalidInputException as fault:  # of a regular expression, which DuckDB reads
+        raise UsageError(f"this cannot be searched for: {str(fault).split(': ', 1)[-1]}") from None
     click.echo(rendered(found, form), nl=False)
     return 0 if found.num_rows else 1
 
@@ -152,6 +160,23 @@ def event(places: Places, name: str, hosts: tuple[str, ...], form: str) -> None:
         click.echo("\n".join(visible(line) for line in str(found).split("\n")))
     else:
         click.echo(rendered(found.table(), form), nl=False)
+
+
+def known_hosts(places: Places, hosts: tuple[str, ...]) -> list[str] | None:
+    """The hosts that were named, None for all; UsageError for one of which there is nothing.
+
+    Where nothing was ever collected a sentence says so: an empty table looks like good news.
+    """
+    from audit_nb import store
+
+    there = store.open_hosts(places.data, None).host.to_pyarrow().to_pylist()
+    for host in hosts:
+        if there and host not in there:
+            near = difflib.get_close_matches(host, there, n=3) or there[:12]
+            raise UsageError(f"nothing was ever collected from a host {host!r}; there are {', '.join(near)}")
+    if not there:
+        say(f"{places.data} holds no logs, so this is no answer: audit-nb fetch, or audit-nb import PATH --host NAME")
+    return list(hosts) or None
 
 
 def answer(

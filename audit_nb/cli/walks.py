@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from audit_nb import stair
+from audit_nb import stair, words
 from audit_nb.cli.group import FOLDER, GROUPS, HOSTS, INVENTORY, TAGS, display, exit_code, main, say
 from audit_nb.cli.rendering import FORM, delivered, rendered_rows
 from audit_nb.stair import Places
@@ -148,7 +148,7 @@ def show_end(walked: stair.Walk) -> None:
     if walked.rows:
         say(f"\n{new:,} new bytes were fetched." if new else "\nNothing new was fetched.")
     csvs = len(list((made.folder / "tables").glob("*.csv")))
-    level, sentence = made.verdict["level"].capitalize(), visible(made.verdict["sentence"])
+    level, sentence = words.say(f"levels.{made.verdict['level']}"), visible(made.verdict["sentence"])
     lines = [
         f"\n{click.style(level, bold=True)}: {sentence}" if sys.stderr.isatty() else f"\n{level}: {sentence}",
         "",

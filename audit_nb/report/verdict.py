@@ -37,8 +37,8 @@ def headlines(results: Iterable[Mapping[str, Any]], earlier: Mapping[str, Any] |
 def judge(headlines: Sequence[Mapping[str, Any]], hosts: Hosts, failed: Sequence[str], language: str) -> dict[str, str]:
     """The level and the sentence."""
     found = [row for row in headlines if row["level"] in ("alarm", "notice") and row["value"]]
-    parts = [words.say("verdict.figure", language, value=row["value"], label=row["label"]) for row in found]
-    parts = [", ".join(parts)] if parts else []
+    figures = [words.say("verdict.figure", language, value=row["value"], label=row["label"]) for row in found]
+    parts = [", ".join(dict.fromkeys(figures))] if figures else []  # two notebooks may have counted the same
     if hosts.missing:
         parts.append(
             words.say(
