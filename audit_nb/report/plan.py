@@ -18,7 +18,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -121,12 +121,14 @@ def make(
     given = Document.load(path, remedy=f"it holds the parameters of the report {name!r}")
     parameters = _parameters(given, notebooks)
     since, until = _period(given, parameters, now)
+    at = _at(given, parameters, now)
     given.raise_mistakes()
     where = _data_dir(Path(parameters["data_dir"]), data_dir, is_own_file=parameters_file is not None)
     parameters |= {
         "data_dir": str(where.expanduser().resolve()),
         "since": _local(since, parameters["timezone"]),
         "until": _local(until, parameters["timezone"]),
+        **({"at": _local(at, parameters["timezone"])} if at else {}),
     }
     title = definition.get("title") or name
     spoken = title.get(parameters["language"]) or next(iter(title.values())) if isinstance(title, dict) else title
@@ -233,7 +235,8 @@ def _parameters(document: Document, notebooks: Iterable[Notebook]) -> dict[str, 
                 (name,), f"no notebook of this report takes this parameter{did_you_mean(name, types)}{known}"
             )
         elif not _fits(value, types[name], values[name]):
-            document.mistake((name,), f"expected {SAID.get(types[name], types[name])}, not {value!r}")
+            quotes = "; write it in quotes" if types[name] == "str" and isinstance(value, int | float) else ""
+            document.mistake((name,), f"expected {SAID.get(types[name], types[name])}, not {value!r}{quotes}")
         else:
             values[name] = value
     _check_words(document, values)
@@ -263,14 +266,32 @@ def _check_words(document: Document, values: Mapping[str, Any]) -> None:
 
 
 def _period(document: Document, values: Mapping[str, Any], now: datetime) -> tuple[datetime | None, datetime | None]:
-    """The words `since` and `until`, read once in the report's time zone and made absolute."""
+    """The period, read once in the report's time zone and made absolute: that around `at`, else `since` and `until`."""
     if document.mistakes:
         return None, None
     try:
+        if values.get("at"):
+            span = times.window(values["at"], values.get("around"), timezone=values["timezone"], now=now)
+            return tuple(end and end.replace(tzinfo=UTC) for end in (span.since, span.until))
         return times.period(values.get("since"), values.get("until"), values["timezone"], now=now)
     except UsageError as fault:
-        document.mistake(("until" if "until" in str(fault) and values.get("until") else "since",), str(fault))
+        document.mistake((_culprit(str(fault), values),), str(fault))
         return None, None
+
+
+def _at(document: Document, values: Mapping[str, Any], now: datetime) -> datetime | None:
+    """The moment that a report is about, made absolute."""
+    if document.mistakes or not values.get("at"):
+        return None
+    return times.moment(values["at"], values["timezone"], now=now, name="at")
+
+
+def _culprit(fault: str, values: Mapping[str, Any]) -> str:
+    """The parameter that a mistake of time speaks of."""
+    said = fault.partition(":")[0]
+    if said in ("at", "around"):
+        return said
+    return "until" if "until" in fault and values.get("until") else "since"
 
 
 def _local(moment: datetime | None, timezone: str) -> str | None:
