@@ -61,7 +61,11 @@ class Window:
 
     @property
     def background(self) -> datetime | None:
-        return None if self.since is None else self.since - timedelta(days=1)
+        return self.days_before(1)
+
+    def days_before(self, days: int) -> datetime | None:
+        """The moment so many days before it begins; None where it has no beginning."""
+        return None if self.since is None else self.since - timedelta(days=days)
 
 
 def window(

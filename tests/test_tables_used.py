@@ -85,13 +85,14 @@ def test_a_file_was_changed_by_what_was_done_to_it(events_of, event, done):
     assert rows(tables.file_changes(events_of(event)), "act", "file") == done
 
 
-def test_changes_of_files_are_counted_by_what_was_done(events_of):
+def test_changes_of_files_are_counted_by_what_was_done_and_by_whom(events_of):
     """Both names of a renamed file count; attempts that failed only where they are asked for."""
-    gone = call("unlink", path("a", "DELETE"))
-    events = events_of(call("rename", path("a", "DELETE"), path("b", "CREATE")), gone, gone | {"success": False})
+    gone = call("unlink", path("a", "DELETE"), auid_name="bob", exe="/bin/rm")
+    moved = call("rename", path("a", "DELETE"), path("b", "CREATE"), exe="/bin/mv")
+    events = events_of(moved, gone, gone | {"success": False})
     assert rows(tables.file_changes(events, summary=True)) == [
-        ("renamed", 2, 1, second(0), second(0)),
-        ("deleted", 1, 1, second(1), second(1)),
+        ("renamed", None, "/bin/mv", 2, 1, second(0), second(0)),
+        ("deleted", "bob", "/bin/rm", 1, 1, second(1), second(1)),
     ]
     assert rows(tables.file_changes(events, success=False), "act") == [("deleted",)]
 
