@@ -29,7 +29,7 @@ OPTIONS = {
     "compared": [{"since": SINCE, "until": UNTIL}],
     "first_seen": [{"since": SINCE}, {"since": SINCE, "by_host": True}],
     "failed_then_succeeded": [{}, {"at_least": 2, "within_minutes": 10}],
-    "guessing": [{}, {"failures_from": 2, "accounts_from": 2, "addresses_from": 2}],
+    "guessing": [{}, {"failures_from": 2, "accounts_from": 2, "addresses_from": 1, "hosts_from": 1}],
     "out_of_hours": [{"timezone": "Asia/Seoul"}, {"timezone": "Europe/Berlin", "from_hour": 3, "to_hour": 4}],
     "process_tree": [{}, {"since": SINCE, "who": "alice"}],
     "rare": [{"at_most": 1}],

@@ -126,35 +126,6 @@ def test_numbers_used_again_do_not_lose_a_process(events_of):
     assert sorted(column(tables.process_tree(events), "pid")) == [10, 20, 30]
 
 
-# -------------------------------------------------------------------------------------------------------------- guessing
-
-
-def test_guessing_tells_brute_force_from_spraying_and_from_many_sources(events_of):
-    """An attempt's two records count once; a success of the same after the first failure is what matters most."""
-    events = events_of(
-        *(failed("bob", "192.0.2.9", kind) for _ in range(3) for kind in ("USER_AUTH", "USER_LOGIN")),
-        *(failed(name, "198.51.100.1") for name in ("alice", "carol", "dave")),
-        *(failed("root", address) for address in ("203.0.113.1", "203.0.113.2", "203.0.113.3")),
-        opened("bob", "192.0.2.9"),
-        opened("dave", "203.0.113.50"),
-    )
-    found = tables.guessing(events, failures_from=3, accounts_from=3, addresses_from=3)
-    assert found.columns == (
-        "pattern", "address", "account", "failures", "accounts", "addresses", "hosts", "first", "last", "came_in",
-    )  # fmt: skip
-    assert rows(found) == [
-        ("brute force", "192.0.2.9", "bob", 3, 1, 1, 1, second(0), second(5), 1),
-        ("distributed", None, "root", 3, 1, 3, 1, second(9), second(11), 0),
-        ("password spraying", "198.51.100.1", None, 3, 3, 1, 1, second(6), second(8), 0),
-    ]
-    assert rows(tables.guessing(events)) == []
-
-
-def test_a_success_before_the_failures_is_no_hit(events_of):
-    events = events_of(opened("bob", "192.0.2.9"), failed("bob", "192.0.2.9"), failed("bob", "192.0.2.9"))
-    assert column(tables.guessing(events, failures_from=2), "came_in") == [0]
-
-
 # --------------------------------------------------------------------------------------------------------- new and rare
 
 

@@ -141,11 +141,67 @@ def test_failures_by_address_tell_logins_from_authentications(events_of):
         failed("bob", "192.0.2.9", "USER_ACCT"),
     )
     found = tables.failed_by_address(events)
-    assert found.columns == ("address", "failed_logins", "failed_authentications", "accounts", "hosts", "first", "last")
+    columns = ("address", "failed_logins", "failed_authentications", "accounts", "hosts", "first", "last")
+    assert found.columns == (*columns, "attempts", "terminal")
     assert rows(found) == [
-        ("192.0.2.9", 3, 1, 3, 2, second(0), second(3)),
-        ("198.51.100.1", 1, 0, 1, 1, second(4), second(4)),
+        ("192.0.2.9", 3, 1, 3, 2, second(0), second(3), 3, None),
+        ("198.51.100.1", 1, 0, 1, 1, second(4), second(4), 1, None),
+        (None, 1, 0, 1, 1, second(5), second(5), 1, "ssh"),
     ]
+
+
+def test_a_console_is_no_address_whatever_name_the_machine_gives_itself(events_of):
+    """Programs put the machine's own name where that of the other side belongs: the terminal tells where it was."""
+    console = {"exe": "/usr/bin/login", "hostname": "web01"}
+    events = events_of(
+        failed("alice", "?", terminal="/dev/ttyS0") | console,
+        failed("alice", "?", terminal="?", exe="/usr/sbin/gdm-session-worker", hostname="web01"),
+        failed("alice", "?", terminal="?", exe="/usr/sbin/gdm-session-worker", hostname="node7", node="node7.example"),
+        failed("alice", "?", hostname="desk.example"),
+    )
+    assert [(row[0], row[-1]) for row in rows(tables.failed_by_address(events))] == [
+        (None, None), ("desk.example", None), (None, "ttyS0"),
+    ]  # fmt: skip
+
+
+def test_the_records_of_one_connection_are_one_attempt(events_of):
+    """sshd writes three refused logins for a name it does not know; two passwords in one connection are two attempts."""
+    events = events_of(
+        failed("(invalid user)", "192.0.2.9", pid=7),
+        failed("(invalid user)", "192.0.2.9", pid=7),
+        failed("admin", "192.0.2.9", "USER_AUTH", pid=7, op="PAM:authentication"),
+        failed("(invalid user)", "192.0.2.9", pid=7),
+        failed("bob", "192.0.2.9", "USER_AUTH", pid=8, op="PAM:authentication"),
+        failed("bob", "192.0.2.9", "USER_AUTH", pid=8, op="password"),
+        failed("bob", "192.0.2.9", "USER_AUTH", pid=8, op="PAM:authentication", time=second(10)),
+        failed("bob", "192.0.2.9", pid=8, time=second(12)),
+        failed("(invalid user)", "192.0.2.9", pid=9, time=second(20)),
+        failed("(invalid user)", "192.0.2.9", pid=9, time=second(22)),
+    )
+    assert [(row[0], row[1], row[2], row[7]) for row in rows(tables.failed_by_address(events))] == [
+        ("192.0.2.9", 6, 4, 4)
+    ]
+    assert {row[0]: row[7] for row in rows(tables.failed_by_account(events))} == {
+        "(invalid user)": 1,
+        "admin": 1,
+        "bob": 2,
+    }
+
+
+def test_a_number_of_a_process_that_is_used_again_is_another_connection(events_of):
+    """Hours later the same number tries the same name: the log does not tell a proof then."""
+    hour = timedelta(hours=1)
+    events = events_of(
+        failed("bob", "192.0.2.9", "USER_AUTH", pid=7), failed("bob", "192.0.2.9", pid=7, time=MIDNIGHT + hour)
+    )
+    assert [row[7] for row in rows(tables.failed_by_address(events))] == [2]
+
+
+def test_a_password_asked_for_inside_a_session_is_no_login(events_of):
+    """passwd asks for the old one."""
+    events = events_of(failed("bob", None, "USER_AUTH", exe="/usr/bin/passwd"), opened("bob", "192.0.2.9"))
+    assert rows(tables.failed_by_account(events)) == []
+    assert rows(tables.failed_then_succeeded(events)) == []
 
 
 def test_failures_by_account_count_the_addresses(events_of):
@@ -166,10 +222,11 @@ def test_failures_by_account_count_the_addresses(events_of):
         "hosts",
         "first",
         "last",
+        "attempts",
     )
     assert rows(found) == [
-        ("bob", 2, 1, 2, 1, second(0), second(2)),
-        ("alice", 1, 0, 1, 1, second(3), second(3)),
+        ("bob", 2, 1, 2, 1, second(0), second(2), 2),
+        ("alice", 1, 0, 1, 1, second(3), second(3), 1),
     ]
 
 
@@ -191,6 +248,17 @@ def test_an_account_that_comes_in_after_failing_is_found_with_the_number_of_fail
     assert rows(found) == [("web01", second(4), 5, "bob", "192.0.2.9", "ssh", "/usr/sbin/sshd", 2, second(0))]
     assert [row[3] for row in rows(tables.failed_then_succeeded(events, within_minutes=180))] == ["bob", "alice"]
     assert rows(tables.failed_then_succeeded(events, at_least=3)) == []
+
+
+def test_failures_are_counted_by_attempt_before_a_success(events_of):
+    """A wrong password leaves two records, the right one two: one failure, one success."""
+    events = events_of(
+        failed("bob", "192.0.2.9", "USER_AUTH", pid=7, op="PAM:authentication"),
+        failed("bob", "192.0.2.9", pid=7, terminal="sshd", op="login"),
+        opened("bob", "192.0.2.9", pid=8),
+        opened(None, "192.0.2.9", pid=8, type="USER_LOGIN", id=1002, id_name="bob"),
+    )
+    assert [row[7] for row in rows(tables.failed_then_succeeded(events))] == [1]
 
 
 def test_a_session_that_a_login_brings_along_is_no_entry_of_its_own(events_of):

@@ -1,8 +1,10 @@
 """Failed logins."""
 
+import ibis
 import ibis.expr.types as ir
 
-from audit_nb.tables._words import has_type, listed, view
+from audit_nb.tables._attempts import came_from
+from audit_nb.tables._words import has_type, listed, peer, view
 
 
 def failed_logins(events: ir.Table, *, collector: bool = False, as_aureport: bool = False) -> ir.Table:
@@ -14,4 +16,6 @@ def failed_logins(events: ir.Table, *, collector: bool = False, as_aureport: boo
     """
     seen = view(events, success=False, collector=collector, as_aureport=as_aureport, sockets=True)
     failed = seen.filter(has_type(seen, "USER_LOGIN"))
+    if not as_aureport:
+        failed = failed.mutate(address=ibis.coalesce(came_from(failed), peer(failed)))
     return listed(failed, "account", "address", "terminal", "exe")

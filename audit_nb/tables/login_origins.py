@@ -2,7 +2,8 @@
 
 import ibis.expr.types as ir
 
-from audit_nb.tables._words import PRIVILEGE_PROGRAMS, counted, has_type, origin, program, view
+from audit_nb.tables._attempts import came_from
+from audit_nb.tables._words import PRIVILEGE_PROGRAMS, counted, has_type, program, view
 
 
 def login_origins(events: ir.Table, *, collector: bool = False) -> ir.Table:
@@ -12,7 +13,7 @@ def login_origins(events: ir.Table, *, collector: bool = False) -> ir.Table:
     Sessions without an address (cron, the console) are not listed.
     """
     seen = view(events, success=True, collector=collector)
-    opened = seen.mutate(address=origin(seen), through=program(seen.exe))
+    opened = seen.mutate(address=came_from(seen), through=program(seen.exe))
     came = opened.filter(
         has_type(opened, "USER_START"),
         opened.address.notnull(),

@@ -2,7 +2,8 @@
 
 import ibis.expr.types as ir
 
-from audit_nb.tables._words import PRIVILEGE_PROGRAMS, has_type, origin, program, view
+from audit_nb.tables._attempts import came_from
+from audit_nb.tables._words import PRIVILEGE_PROGRAMS, has_type, program, view
 
 
 def sessions(events: ir.Table, *, collector: bool = False) -> ir.Table:
@@ -24,7 +25,7 @@ def sessions(events: ir.Table, *, collector: bool = False) -> ir.Table:
         root=run & (seen.euid == 0) & (seen.auid != 0),
         asked=has_type(seen, "USER_CMD"),
         through=program(seen.exe),
-        origin=origin(seen),
+        origin=came_from(seen),
     )
     sums = marked.group_by("host", "boot", "ses").agg(
         who=marked.who.max(),

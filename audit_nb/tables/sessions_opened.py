@@ -2,7 +2,8 @@
 
 import ibis.expr.types as ir
 
-from audit_nb.tables._words import PRIVILEGE_PROGRAMS, has_type, listed, origin, program, view
+from audit_nb.tables._attempts import came_from
+from audit_nb.tables._words import PRIVILEGE_PROGRAMS, has_type, listed, program, view
 
 
 def sessions_opened(events: ir.Table, *, collector: bool = False) -> ir.Table:
@@ -14,5 +15,5 @@ def sessions_opened(events: ir.Table, *, collector: bool = False) -> ir.Table:
     seen = view(events, success=True, collector=collector)
     through = program(seen.exe)
     opened = seen.filter(has_type(seen, "USER_START") & ~through.isin(PRIVILEGE_PROGRAMS).fill_null(False))
-    named = {"through": program(opened.exe), "address": origin(opened)}
+    named = {"through": program(opened.exe), "address": came_from(opened)}
     return listed(opened, "account", "through", "address", "terminal", "ses", **named)
