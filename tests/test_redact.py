@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,47 @@ def test_no_arguments_make_it_fail(argv):
 def test_what_holds_no_trigger_stays_as_it_is(text):
     line = re.sub(r"(?i)[pksvxgtca$:{=\0\x85]|-", "_", text)
     assert redact.text(line) == line
+
+
+FRAGMENTS = [
+    "mysql -u a -p b; ", "curl -u a:b http://x ", "sudo -u x env A=b sh -c 'x y' ", "chpasswd <<EOF\nx\nEOF\n", "chpasswd <<E ", "<<-E\n\tE\n",
+    "$(echo ", "'\"", "\\", "(", "password=x ", "token: 'a b' ", "tee /root/.pgpass ", "openssl passwd -1 x ", "psql ", "echo x | chpasswd ; ", "\n",
+    "bash -c \"", "ssh h 'a \\'b c\\' d' ", "https://a:b@c/ ", "--pass ", "A" * 40, "\0", "가=", "<<< x ",
+]  # fmt: skip
+
+
+def calls_of(line: str) -> int:
+    """How many functions are called to mask this text."""
+    count = 0
+
+    def note(frame, event, argument):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        redact.text(line)
+        redact.command(["sh", "-c", line])
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=4).map("".join))
+@settings(max_examples=40, deadline=None)
+def test_twice_the_text_is_twice_the_work(piece):
+    """Whatever is repeated, so that no command line holds up the reading of a log."""
+    times = 600 // len(piece) + 8
+    redact.text(piece * times)  # what is known once, as the names of a rule, is not asked again
+    once, twice = calls_of(piece * times), calls_of(piece * times * 2)
+    assert twice < 2.5 * once + 1000
+
+
+@pytest.mark.parametrize("piece", FRAGMENTS)
+def test_a_very_long_text_is_masked(piece):
+    """32 KiB of the same: no expression goes back over what it has read."""
+    shown = redact.text(piece * (32768 // len(piece.encode())))
+    assert isinstance(shown, str)
 
 
 SAFE = st.text(alphabet="ABCdef0123456789!%^+_", min_size=8)

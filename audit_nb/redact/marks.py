@@ -20,10 +20,13 @@ from audit_nb.redact.shell import (
 
 _OFTEN = 8  # a rule reaches to the end of the command, so that the same program again adds little
 _DEEPEST = 8  # quotes within quotes; what lies deeper is masked as a whole
+_MOST_DOCUMENTS = (
+    256  # here-documents of one text, each of which may reach to its end; a text with more is masked as well
+)
 
 
 def mark_text(piece: Piece, marks: Marks, *, depth: int) -> None:
-    if depth > _DEEPEST:
+    if depth > _DEEPEST or piece.value.count("<<") > _MOST_DOCUMENTS:
         marks.hide(piece)
         return
     mark_patterns(piece, marks)
@@ -92,8 +95,13 @@ def _mark_spoken(simple: Simple, marks: Marks) -> None:
 
 def _reads_a_secret(words: list[str]) -> bool:
     readers = rules().readers
+    seen: set[str] = set()
     for place, word in enumerate(words):
-        for needed in readers.get(program(word), ()):
+        name = program(word)
+        if name not in readers or name in seen:  # behind the first one stand the words of all others, too
+            continue
+        seen.add(name)
+        for needed in readers[name]:
             if not needed or any(fnmatchcase(other, pattern) for other in words[place + 1 :] for pattern in needed):
                 return True
     return False

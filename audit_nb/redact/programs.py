@@ -2,6 +2,7 @@
 
 import re
 from fnmatch import fnmatchcase
+from functools import cache
 
 from audit_nb.redact.rules import Rule, is_file, is_secret_name
 from audit_nb.redact.shell import Marks, Piece, program, without_redirections
@@ -21,16 +22,10 @@ def mark_by_rule(rule: Rule, words: list[Piece], marks: Marks) -> None:
         words = words[:place]
     if rule.flag and not any(re.fullmatch(rf"-\w*{rule.flag}\w*", word.value) for word in words):
         return
+    begins = {option[0] for option in (*rule.value, *rule.behind, *rule.attached)}
     for place, word in enumerate(words):
-        for option in rule.value:
-            marks.hide(_option_value(option, words, place, rule))
-        for option, sign in rule.behind.items():
-            value = _option_value(option, words, place, rule)
-            if sign in value.value:
-                marks.hide(value.part(value.value.index(sign) + len(sign)))
-        for option in rule.attached:
-            if word.value.startswith(option):
-                marks.hide(word.part(len(option)))
+        if word.value[:1] in begins:
+            _mark_options(rule, words, place, marks)
         if rule.pairs and "=" in word.value:
             marks.hide(word.part(word.value.index("=") + 1))
         if rule.named and is_secret_name(re.split("[:/]", word.value)[-1]):
@@ -49,6 +44,18 @@ def mark_by_rule(rule: Rule, words: list[Piece], marks: Marks) -> None:
                 marks.hide(operands[n - 1 if n > 0 else n])
 
 
+def _mark_options(rule: Rule, words: list[Piece], place: int, marks: Marks) -> None:
+    for option in rule.value:
+        marks.hide(_option_value(option, words, place, rule))
+    for option, sign in rule.behind.items():
+        value = _option_value(option, words, place, rule)
+        if sign in value.value:
+            marks.hide(value.part(value.value.index(sign) + len(sign)))
+    for option in rule.attached:
+        if words[place].value.startswith(option):
+            marks.hide(words[place].part(len(option)))
+
+
 def _option_value(option: str, words: list[Piece], place: int, rule: Rule) -> Piece:
     """The value of `option` at `place`: the next word (-w S), the rest of this one (-wS, -xwS, --bind=S), or empty."""
     word, nothing = words[place], words[place].part(0, 0)
@@ -59,13 +66,18 @@ def _option_value(option: str, words: list[Piece], place: int, rule: Rule) -> Pi
         return word.part(len(option) + 1) if word.value.startswith(option + "=") else nothing
     if rule.apart or word.value.startswith("--"):
         return nothing
-    flags = f"[{re.escape(rule.flags)}]*" if rule.flags else ""
-    head = re.match(rf"-{flags}{re.escape(option[1])}", word.value)
+    head = _cluster(option[1], rule.flags).match(word.value)
     return word.part(head.end()) if head else nothing
 
 
 def _closes_a_cluster(option: str, value: str, flags: str) -> bool:
-    return bool(flags) and re.fullmatch(rf"-[{re.escape(flags)}]+{re.escape(option[1])}", value) is not None
+    return bool(flags) and len(value) > 2 and _cluster(option[1], flags).fullmatch(value) is not None
+
+
+@cache
+def _cluster(letter: str, flags: str) -> re.Pattern[str]:
+    """One-letter options together, the last of which is `letter`: `-sku`."""
+    return re.compile(f"-[{re.escape(flags)}]*{re.escape(letter)}" if flags else f"-{re.escape(letter)}")
 
 
 def mark_next(words: list[Piece], place: int, marks: Marks, *, name: str) -> None:

@@ -1,6 +1,7 @@
 """A command line given as one text, read in two ways: at every blank, and as a shell would."""
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -85,6 +86,7 @@ def at_every_blank(piece: Piece) -> Iterator[list[Piece]]:
 
 def as_a_shell(piece: Piece) -> list[Simple]:
     commands = [Simple("", [], [])]
+    documents: _Documents | None = None
     here = ""
     for match in _SHELL_TOKEN.finditer(piece.value):
         operator = match["operator"]
@@ -93,7 +95,8 @@ def as_a_shell(piece: Piece) -> list[Simple]:
             if here == "<<<":
                 commands[-1].fed.append(word)
             elif here:
-                commands[-1].fed.append(_document(piece, match.end(), word.value, dash=here == "<<-"))
+                documents = documents or _Documents(piece)
+                commands[-1].fed.append(documents.behind(match.end(), word.value, dash=here == "<<-"))
             else:
                 commands[-1].words.append(word)
             here = ""
@@ -104,17 +107,30 @@ def as_a_shell(piece: Piece) -> list[Simple]:
     return commands
 
 
-def _document(piece: Piece, start: int, delimiter: str, *, dash: bool) -> Piece:
-    """The body of a here-document: the lines behind `start` up to the one that is the delimiter."""
-    first = piece.value.find("\n", start) + 1
-    if not first:
-        return piece.part(start, start)
-    end = first
-    for line in piece.value[first:].split("\n"):
-        if (line.lstrip("\t") if dash else line) == delimiter:
-            break
-        end += len(line) + 1
-    return piece.part(first, max(first, end - 1))
+class _Documents:
+    """The here-documents of a text. Each line is looked at once, however many documents a text begins."""
+
+    def __init__(self, piece: Piece) -> None:
+        self._piece = piece
+        self._starts: list[int] = []
+        self._ends: dict[tuple[bool, str], list[int]] = {}
+        start = 0
+        for line in piece.value.split("\n"):
+            self._starts.append(start)
+            self._ends.setdefault((False, line), []).append(start)
+            self._ends.setdefault((True, line.lstrip("\t")), []).append(start)
+            start += len(line) + 1
+
+    def behind(self, place: int, delimiter: str, *, dash: bool) -> Piece:
+        """The lines behind the one at `place`, up to the one that is the delimiter."""
+        line = bisect_right(self._starts, place)
+        if line == len(self._starts):
+            return self._piece.part(place, place)
+        first = self._starts[line]
+        known = self._ends.get((dash, delimiter), [])
+        nth = bisect_left(known, first)
+        end = known[nth] if nth < len(known) else len(self._piece.value) + 1
+        return self._piece.part(first, max(first, end - 1))
 
 
 def _unquoted(piece: Piece) -> Piece:
