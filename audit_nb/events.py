@@ -493,7 +493,7 @@ class _Builder:
             known_arch = arch_names[a] if a >= 0 else fields.arch_name(hexadecimal) if hexadecimal else None
             known_call = call_names[c] if c >= 0 else fields.syscall_name(hexadecimal, nr) if nr >= 0 else None
             known_error = error_names[e] if e >= 0 else fields.errno_name(-failed, hexadecimal) if failed else None
-            lost[i] = bool(known_arch) and fields.arch_word(known_arch) != hexadecimal
+            lost[i] = w < 0 or (bool(known_arch) and fields.arch_word(known_arch) != hexadecimal)
             made[i] = [
                 words.code(text) if text else -1
                 for words, text in (
@@ -503,7 +503,7 @@ class _Builder:
                 )
             ]
         codes = made[inverse]
-        self.matrix[MATRIX["arch"], lost[inverse]] = -1
+        self.matrix[MATRIX["arch"], lost[inverse]] ^= -1  # no record's own: each keeps its word in `other`
         self.little_endian = np.array([fields.is_little_endian(name) for name in arch.texts] + [True])[codes[:, 0]]
         return {"arch": arch.array(codes[:, 0]), "syscall": call.array(codes[:, 1]), "errno": errno.array(codes[:, 2])}
 
