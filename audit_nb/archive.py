@@ -334,8 +334,11 @@ class Archive:
 
     def facts(self, host: str) -> Facts:
         """What was last learnt of the host beside its logs; empty when nothing was."""
-        rows = [row for row in json_lines(self.folder / checked_name(host) / "facts.jsonl") if row]
-        return cast(Facts, {key: value for row in rows for key, value in row.items()})
+        return cast(Facts, {key: value for row in self.learnt(host) for key, value in row.items()})
+
+    def learnt(self, host: str) -> list[Facts]:
+        """What was learnt of the host each time, the oldest first: a fact stands where it changed."""
+        return [cast(Facts, row) for row in json_lines(self.folder / checked_name(host) / "facts.jsonl") if row]
 
     def add_facts(self, host: str, facts: Facts) -> None:
         """Keep what was learnt of the host now; what was learnt before stays in the file."""

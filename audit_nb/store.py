@@ -50,6 +50,8 @@ HOSTS = pa.schema(
         *((name, pa.int64()) for name in ("segments", "bytes", "record_bytes", "malformed_bytes", "other_bytes")),
         *((name, pa.int64()) for name in ("records", "events", "incomplete", "malformed", "repaired", "unread")),
         ("lost_serials", pa.int64()),
+        ("audit_at", pa.timestamp("us")),
+        *((name, pa.int64()) for name in ("audit_enabled", "lost", "lost_before", "backlog", "backlog_limit", "rules")),
     ]
 )
 
@@ -205,14 +207,16 @@ def open_hosts(
 
     host, outcome, reason, fetched_at (of the newest attempt); first_time, last_time, segments, bytes, record_bytes,
     malformed_bytes, other_bytes, records, events, incomplete (events), malformed (lines), repaired (records whose lost
-    separator was found again), unread (pieces of text that no field explains), lost_serials.
+    separator was found again), unread (pieces of text that no field explains), lost_serials. What `auditctl -s` and
+    `-l` told when last asked, null where they were not: audit_at, audit_enabled (0 off, 1 on, 2 locked), lost (records
+    that the kernel dropped since its boot), lost_before (the same at the visit before), backlog, backlog_limit, rules.
     """
     data_dir = files.nearest(Path(data_dir))
     wanted = None if hosts is None else set(hosts)
     states = {row["host"]: row for row in _fetches(data_dir)}
     stored = {index.host: index for index in _indexes(data_dir, hosts)}
     names = sorted(name for name in {*states, *stored} if wanted is None or name in wanted)
-    rows = [_host_row(name, states.get(name, {}), stored.get(name)) for name in names]
+    rows = [_host_row(name, states.get(name, {}), stored.get(name)) | _audit_row(data_dir, name) for name in names]
     table = pa.Table.from_pylist(rows, schema=HOSTS)
     return ibis.memtable(table) if spark is None else _lent_to(spark, table)
 
@@ -234,6 +238,25 @@ def _host_row(host: str, state: Mapping[str, Any], index: Index | None) -> dict[
         **{name: counts[name] for name in ("records", "events", "incomplete", "repaired", "unread")},
         "malformed": totals["malformed_lines"],
         "lost_serials": index.lost_serials,
+    }
+
+
+def _audit_row(data_dir: Path, host: str) -> dict[str, Any]:
+    """What the host said of its own audit when it was last asked, and how many records it had lost the time before."""
+    visits: list[dict[str, Any]] = [{}]
+    for row in Archive(data_dir).learnt(host):
+        if row.keys() & {"audit_at", "audit_status", "audit_rules"}:
+            visits.append({**visits[-1], "audit_at": row.get("at"), **row})
+    if len(visits) == 1:
+        return {}
+    told, before = visits[-1], visits[-2]
+    status, at, rules = told.get("audit_status", {}), told["audit_at"], told.get("audit_rules")
+    return {
+        "audit_at": _naive(datetime.fromisoformat(at)) if at else None,
+        "audit_enabled": status.get("enabled"),
+        **{name: status.get(name) for name in ("lost", "backlog", "backlog_limit")},
+        "lost_before": before.get("audit_status", {}).get("lost"),
+        "rules": None if rules is None else len(rules),
     }
 
 

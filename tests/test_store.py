@@ -141,6 +141,32 @@ def test_a_host_that_was_only_tried_has_a_row(tmp_path: Path):
     assert found["fetched_at"] == datetime(2026, 1, 1, 6)
 
 
+def test_a_hosts_row_tells_what_auditctl_said_of_its_audit(tmp_path: Path):
+    """Of the newest visit that told; a fact stands in the file where it changed, so a visit may tell nothing new."""
+    Log(tmp_path).add(b"".join(call(T0, 1)))
+    update(tmp_path)
+    archive = Archive(tmp_path)
+    names = ("audit_at", "audit_enabled", "lost", "lost_before", "backlog", "backlog_limit", "rules")
+
+    def row():
+        (found,) = store.open_hosts(tmp_path).to_pyarrow().to_pylist()
+        return tuple(found[name] for name in names)
+
+    assert row() == (None,) * 7
+    days = [f"2026-01-0{day}T06:00:00+00:00" for day in range(1, 5)]
+    status = {"enabled": 1, "lost": 5, "backlog": 3, "backlog_limit": 64, "pid": 9}
+    archive.add_facts(
+        "web01", {"at": days[0], "audit_at": days[0], "audit_status": status, "audit_rules": ["-a x", "-w y"]}
+    )
+    assert row() == (datetime(2026, 1, 1, 6), 1, 5, None, 3, 64, 2)
+    archive.add_facts("web01", {"at": days[1], "audit_at": days[1], "audit_status": status | {"lost": 9}})
+    assert row() == (datetime(2026, 1, 2, 6), 1, 9, 5, 3, 64, 2)
+    archive.add_facts("web01", {"at": days[2], "audit_at": days[2], "audit_rules": []})
+    assert row() == (datetime(2026, 1, 3, 6), 1, 9, 9, 3, 64, 0)
+    archive.add_facts("web01", {"at": days[3], "kernel": "Linux"})
+    assert row() == (datetime(2026, 1, 3, 6), 1, 9, 9, 3, 64, 0)
+
+
 def test_a_hosts_row_counts_everything_that_was_seen(tmp_path: Path):
     """Bytes by kind, records, events, incomplete ones, malformed lines, lost serials."""
     log = (

@@ -70,10 +70,12 @@ def test_a_host_that_sent_nothing_stands_first(events_of, hosts):
         "repaired": None,
         "lost_serials": None,
     }
+    unasked = dict.fromkeys(("audit_at", "audit_enabled", "lost", "lost_before", "backlog", "backlog_limit", "rules"))
     assert rows(tables.coverage(events, hosts)) == [
         {"host": "web02", "outcome": "failed", "reason": "web02: no answer", "fetched_at": second(91)}
         | nothing
-        | unknown,
+        | unknown
+        | unasked,
         {"host": "web01", "outcome": "done", "reason": None, "fetched_at": second(90)}
         | {
             "events": 3,
@@ -91,8 +93,48 @@ def test_a_host_that_sent_nothing_stands_first(events_of, hosts):
             "malformed": 2,
             "repaired": 1,
             "lost_serials": 3,
-        },
+        }
+        | unasked,
     ]
+
+
+def test_what_the_host_said_of_its_audit_stands_beside_what_it_logged(events_of, asked):
+    """Records that the kernel dropped leave no trace in the log but gaps: the host itself counts them."""
+    names = ("host", "audit_at", "audit_enabled", "lost", "lost_before", "backlog", "backlog_limit", "rules")
+    found = [tuple(row[name] for name in names) for row in rows(tables.coverage(events_of({}), asked))]
+    assert found == [
+        ("web01", second(90), 1, 9, 5, 3, 64, 2),
+        ("web02", second(91), 0, 7, 7, 0, 64, 0),
+        ("web03", None, None, None, None, None, None, None),
+        ("web04", second(92), 2, 4, 900, 0, 64, 2),
+    ]
+
+
+def test_what_is_wrong_with_the_audit_of_a_host_is_told_with_what_was_done_to_it(events_of, asked):
+    """Losses count from the visit before, or from the boot where it was in between; without the hosts nothing is said."""
+    found = tables.audit_state(events_of({}), asked)
+    assert [tuple(row[name] for name in ("host", "since", "what", "details", "changes")) for row in rows(found)] == [
+        ("web01", second(90), "records lost", "lost=9 old=5 backlog_limit=64", 4),
+        ("web02", second(91), "found off", "enabled=0", 1),
+        ("web02", second(91), "found without rules", None, 1),
+        ("web04", second(92), "records lost", "lost=4 old=900 backlog_limit=64", 4),
+    ]
+    assert rows(tables.audit_state(events_of({}))) == []
+
+
+@pytest.fixture
+def asked():
+    """Hosts that were asked for their audit, and one that was not."""
+    names = ("host", "outcome", "audit_at", "audit_enabled", "lost", "lost_before", "backlog", "backlog_limit", "rules")
+    told = [
+        ("web01", "done", second(90), 1, 9, 5, 3, 64, 2),
+        ("web02", "done", second(91), 0, 7, 7, 0, 64, 0),
+        ("web03", "done", None, None, None, None, None, None, None),
+        ("web04", "done", second(92), 2, 4, 900, 0, 64, 2),
+    ]
+    kinds = [pa.string(), pa.string(), pa.timestamp("us"), *[pa.int64()] * 6]
+    schema = pa.schema(list(zip(names, kinds, strict=True)))
+    return ibis.memtable(pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in told], schema=schema))
 
 
 def test_without_the_table_of_hosts_the_events_alone_are_counted(events_of):

@@ -29,7 +29,7 @@ SCHEMA = {
 Row = dict[str, Any]
 
 
-def audit_state(events: ir.Table, *, collector: bool = False) -> ir.Table:
+def audit_state(events: ir.Table, hosts: ir.Table | None = None, *, collector: bool = False) -> ir.Table:
     """When was audit off, without its daemon, given other rules or other limits, and who did it?
 
     One row for each change, in order of time: host, boot, since, until (null while it lasts, and for what has no
@@ -41,11 +41,16 @@ def audit_state(events: ir.Table, *, collector: bool = False) -> ir.Table:
     process, `details` are their keys), `set` (another setting that differs from the old one, as
     `audit_backlog_limit=100 old=8192`) and `daemon configured`. Success is what the record of the change says: the
     system call that carries a refused change to the kernel succeeds all the same.
+
+    With `hosts`, the store's table of hosts, come what the hosts said of themselves at the last visit that could ask,
+    whatever the period: `found off`, `found without rules`, and `records lost` since the visit before (as
+    `lost=9 old=5`; where it restarted meanwhile, since its boot). Nobody did these: who is null.
     """
     rows = _read(events, collector)
     found = [*_daemon(rows), *_rules(rows), *_settings(rows)]
     again = _first_signs(events, [row for row in found if row["what"] == "switched off"])
     found = [_span(row, row["what"], until=again[_place(row)]) if _place(row) in again else row for row in found]
+    found += _visited(hosts)
     found.sort(key=lambda row: (row["since"], row["host"], row["what"]))
     return ibis.memtable([{name: row.get(name) for name in SCHEMA} for row in found], schema=SCHEMA)
 
@@ -129,6 +134,23 @@ def _settings(rows: Iterable[Row]) -> Iterator[Row]:
         row = row | {"details": f"{name}={said[name]} old={said.get('old', '?')}"}
         to = said[name] if name == SWITCH and row["success"] is not False else None
         yield _span(row, {"0": "switched off", "2": "locked"}.get(to, "set"))
+
+
+def _visited(hosts: ir.Table | None) -> Iterator[Row]:
+    """What was found on the hosts themselves."""
+    told = [] if hosts is None else hosts.filter(hosts.audit_at.notnull()).to_pyarrow().to_pylist()
+    for row in told:
+        moment = {"host": row["host"], "time": row["audit_at"], "success": None}
+        if row["audit_enabled"] == 0:
+            yield _span(moment, "found off") | {"details": "enabled=0"}
+        if row["rules"] == 0:
+            yield _span(moment, "found without rules")
+        lost, before = row["lost"] or 0, row["lost_before"] or 0
+        if lost != before and lost:
+            yield _span(moment, "records lost") | {
+                "details": f"lost={lost} old={'?' if row['lost_before'] is None else before} backlog_limit={row['backlog_limit']}",
+                "changes": lost - before if lost > before else lost,
+            }
 
 
 def _span(row: Row, what: str, *, until: datetime | None = None) -> Row:

@@ -13,6 +13,16 @@ STORED = {
     "repaired": "int64",
     "lost_serials": "int64",
 }
+#: What the host itself said of its audit when it was last asked.
+AUDIT = {
+    "audit_at": "timestamp",
+    "audit_enabled": "int64",
+    "lost": "int64",
+    "lost_before": "int64",
+    "backlog": "int64",
+    "backlog_limit": "int64",
+    "rules": "int64",
+}
 COUNTS = ("events", "by_collector", "incomplete", "unread", "boots")
 
 
@@ -21,22 +31,25 @@ def coverage(events: ir.Table, hosts: ir.Table | None = None) -> ir.Table:
 
     One row for each host, those in trouble first: host; of its last fetch: outcome, reason, fetched_at; of the chosen
     events: events, by_collector, incomplete, unread (events with text that no field explains), boots, first, last; of
-    all that is stored: first_time, last_time, records, malformed (lines), repaired (records), lost_serials.
+    all that is stored: first_time, last_time, records, malformed (lines), repaired (records), lost_serials;
+    of what `auditctl -s` and `-l` told at the last visit that could ask (else null): audit_at, audit_enabled (0 off,
+    1 on, 2 locked), lost (records that the kernel dropped since its boot), lost_before (at the visit before: what grew
+    was lost in between), backlog, backlog_limit, rules (how many).
 
     `hosts` is the store's table of hosts. Without it a host that sent nothing is unknown, and what only that table
     tells is null.
     """
     seen = _counted(events)
-    if hosts is None:
-        told = seen.select("host", **{name: ibis.null(kind) for name, kind in (STATE | STORED).items()})
-    else:
-        told = hosts.select("host", *STATE, *STORED)
+    known = () if hosts is None else hosts.columns
+    source = seen if hosts is None else hosts
+    columns = (STATE | STORED | AUDIT).items()
+    told = source.select("host", **{name: source[name] if name in known else ibis.null(kind) for name, kind in columns})
     seen = seen.rename(seen_host="host")
     rows = told.outer_join(seen, told.host == seen.seen_host)
     rows = rows.mutate(host=ibis.coalesce(rows.host, rows.seen_host))
     counts = {name: rows[name].fill_null(0) for name in COUNTS}
     table = rows.select(
-        "host", *STATE, **counts, first=rows["first"], last=rows["last"], **{n: rows[n] for n in STORED}
+        "host", *STATE, **counts, first=rows["first"], last=rows["last"], **{n: rows[n] for n in (*STORED, *AUDIT)}
     )
     return table.order_by((table.outcome == "done").fill_null(False), "host")
 
