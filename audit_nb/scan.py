@@ -442,7 +442,7 @@ def _numbers(buf, p, end, row):
             v, q = _hex_value(buf, v0)
         else:
             v, q = _decimal_value(buf, v0, end)
-        if q == v0 or q >= end or buf[q] != 32:
+        if q == v0 or q >= end or buf[q] != 32 or ((i == 1 or i == 7) and (v > 2147483647 or v < -2147483648)):
             return mask, p
         row[i] = v
         mask |= 1 << i
