@@ -31,6 +31,7 @@ import audit_nb
 from audit_nb import cli, mail, report, tables, words
 from audit_nb.errors import UsageError
 from audit_nb.progress import Step
+from audit_nb.report import coverage, verdict
 from audit_nb.terminal import render_table
 
 ROOT = Path(__file__).parent.parent
@@ -363,6 +364,24 @@ def test_the_verdict_is_the_worst_of_what_was_found_and_not_seen(
     made = desk.make("own", data_dir=data_dir)
     assert made.verdict["level"] == level
     assert made.verdict["sentence"].startswith(sentence)
+
+
+@pytest.mark.parametrize("loss", ["malformed", "lost_serials", "period_incomplete", "period_unread"])
+def test_a_verdict_names_the_hosts_of_which_something_is_missing(loss: str) -> None:
+    """Nothing was found, but not everything could be read: that is no clean report, and says why it is none."""
+    rows = [{"host": "web01", loss: 0}, {"host": "web02", loss: 3}]
+    judged = verdict.judge([], coverage.Hosts(rows, []), [], "en")
+    assert judged == {
+        "level": "notice",
+        "sentence": "Nothing found needs attention, but something is missing or could not be read of web02: see Coverage.",
+    }
+    rows[1][loss] = None
+    assert verdict.judge([], coverage.Hosts(rows, []), [], "en")["level"] == "clean"
+
+
+def test_what_two_notebooks_counted_is_said_once() -> None:
+    rows = [{"label": "failed logins", "value": 3, "level": "notice"}] * 2
+    assert verdict.judge(rows, coverage.Hosts([{"host": "web01"}], []), [], "en")["sentence"] == "3 failed logins."
 
 
 @pytest.mark.parametrize(

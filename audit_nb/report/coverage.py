@@ -30,7 +30,7 @@ class Hosts:
     @property
     def lossy(self) -> bool:
         """Whether lines were malformed, serials lost, events incomplete or text left unread."""
-        return any(row.get(column) for row in self.rows for column in LOSSES)
+        return any(map(is_lossy, self.rows))
 
     def as_json(self) -> dict[str, Any]:
         """What `report.json` says of the hosts."""
@@ -40,6 +40,11 @@ class Hosts:
         """How many segments of the archive stand behind the report, of how many hosts, and of each."""
         counts = {row["host"]: int(row["segments"]) for row in self.rows if row.get("segments")}
         return {"segments": sum(counts.values()), "hosts": len(counts), "by_host": counts}
+
+
+def is_lossy(row: Mapping[str, Any]) -> bool:
+    """Whether something that a host logged, or should have, is not in the table of events."""
+    return any(row.get(column) for column in LOSSES)
 
 
 def of(plan: Plan) -> Hosts:

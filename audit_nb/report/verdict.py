@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from audit_nb import words
-from audit_nb.report.coverage import Hosts
+from audit_nb.report.coverage import Hosts, is_lossy
 
 MOST_NAMES = 5
 
@@ -53,6 +53,9 @@ def judge(headlines: Sequence[Mapping[str, Any]], hosts: Hosts, failed: Sequence
         parts.append(words.say("verdict.no_hosts", language))
     if failed:
         parts.append(words.say("verdict.failed", language, n=len(failed), names=", ".join(failed)))
+    if not parts and hosts.lossy:
+        lossy = [row["host"] for row in hosts.rows if is_lossy(row)]
+        parts.append(words.say("verdict.lossy", language, names=_listed(lossy, language)))
     if not parts:
         parts.append(words.say("verdict.clean", language))
     return {"level": _level(found, hosts, failed), "sentence": ". ".join(parts) + "."}
