@@ -67,6 +67,7 @@ class PackedRemote:
             try:
                 sudo = self._connection.host.sudo
                 self._connection.start(channel, command(self.path, start, end, sudo=sudo))
+                channel.shutdown_write()  # a program that reads its input instead of the file ends at once
             except paramiko.SSHException as fault:
                 if self._connection.transport.is_active():
                     raise PackingFailed(f"{self._name}: the login may run no command ({fault})") from fault
