@@ -18,6 +18,7 @@ _HOMES = {
     "tables": None,
     "show": None,
     "charts": None,
+    "explore": None,
     "lanes": None,
     "times": None,
 }

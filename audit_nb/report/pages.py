@@ -213,8 +213,9 @@ def _assets() -> dict[str, Any]:
     from markupsafe import Markup
 
     found: dict[str, Any] = {}
-    for kind in ("css", "js"):
-        content = (resources.files("audit_nb") / "template" / f"page.{kind}").read_text(encoding="utf-8").strip()
+    folder = resources.files("audit_nb") / "template"
+    for kind, names in {"css": ("page.css",), "js": ("table.js", "page.js")}.items():
+        content = "\n".join((folder / name).read_text(encoding="utf-8").strip() for name in names)
         digest = base64.b64encode(hashlib.sha256(content.encode("utf-8")).digest()).decode("ascii")
         found |= {kind: Markup(content), f"{kind}_hash": f"sha256-{digest}"}  # noqa: S704 - our own files
     return found

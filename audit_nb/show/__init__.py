@@ -33,16 +33,22 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
     import pyarrow as pa
+    from IPython.display import DisplayHandle
+    from ipywidgets import Widget
     from matplotlib.figure import Figure
 
 __all__ = [
     "Reader",
     "Seen",
     "begin",
+    "display_live",
+    "display_style",
+    "display_widget",
     "csv_text",
     "figure",
     "headline",
     "markup",
+    "markup_lines",
     "next_step",
     "one_host",
     "render_table",
@@ -50,6 +56,7 @@ __all__ = [
     "sentence",
     "table",
     "told",
+    "update_live",
     "write_csv",
 ]
 
@@ -57,6 +64,7 @@ OUT, FOR_EXCEL = "AUDIT_NB_OUT", "AUDIT_NB_CSV_FOR_EXCEL"
 NOTEBOOKS = onward.NOTEBOOKS
 MOST_HOSTS = 8  # named in one sentence
 ROWS = 200  # of a table on a page; the CSV has them all
+WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 STYLE_MIME = "application/vnd.audit-nb.style"  # marks the style of an open notebook; a report has its own
 
 _STYLE = """<style>
@@ -292,6 +300,36 @@ def _said(spoken: str, values: Mapping[str, object]) -> tuple[str, str]:
     parts = list(words.pieces(spoken, {name: of_sentence(value, _page.reader) for name, value in values.items()}))
     marked = "".join(f"<b>{markup(piece)}</b>" if is_value else html.escape(piece) for piece, is_value in parts)
     return marked, words.visible("".join(piece for piece, _ in parts))
+
+
+def display_style(marked: str) -> None:
+    """Markup that belongs to an open notebook only: a page of a report has a style and a script of its own."""
+    _display(marked, "", STYLE_MIME)
+
+
+def display_live(marked: str) -> "DisplayHandle":
+    """Markup that `update_live` replaces; whoever makes it escapes what it holds."""
+    from IPython.display import display
+
+    return display({"text/html": marked, "text/plain": ""}, raw=True, display_id=True)
+
+
+def update_live(handle: "DisplayHandle", marked: str) -> None:
+    """Replace what `display_live` showed."""
+    handle.update({"text/html": marked, "text/plain": ""}, raw=True)
+
+
+def display_widget(widget: "Widget", otherwise: str) -> None:
+    """A widget where there are any, and a sentence where there are none: on a page of a report."""
+    from IPython.display import display
+
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    display({WIDGET_MIME: view, "text/html": f"<p>{html.escape(otherwise)}</p>", "text/plain": otherwise}, raw=True)
+
+
+def markup_lines(text: str) -> str:
+    """Several lines as HTML, each escaped as `markup` does."""
+    return "\n".join(markup(line) for line in text.split("\n"))
 
 
 def _record(**result: object) -> None:
