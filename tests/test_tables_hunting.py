@@ -239,14 +239,45 @@ def test_a_summer_hour_is_told_from_a_winter_hour(events_of):
     assert column(tables.out_of_hours(events, timezone="Europe/Berlin"), "serial") == [2]
 
 
-def test_a_long_silence_is_shown_with_whether_the_host_restarted(events_of):
-    """Each host by itself; a silence at the end of a log is not one between events."""
-    events = events_of(at(0), at(2, boot=1), at(2, 30, boot=1), at(5, boot=1), at(23, host="web02"))
-    assert rows(tables.silences(events)) == [
-        ("web01", datetime(2026, 1, 1, 2, 30), datetime(2026, 1, 1, 5), 150.0, 1, False),
-        ("web01", datetime(2026, 1, 1), datetime(2026, 1, 1, 2), 120.0, 1, True),
+def silent(table):
+    return [
+        tuple(row[name] for name in ("host", "since", "until", "minutes")) for row in table.to_pyarrow().to_pylist()
     ]
-    assert len(rows(tables.silences(events, minutes=30))) == 3
+
+
+def test_a_long_silence_is_shown_with_whether_the_host_restarted(events_of):
+    """Each host by itself; a silence at the end of a log is not one between events. auditd's serials tell no loss."""
+    events = events_of(
+        at(0, serial=10),
+        at(2, boot=1, serial=3, type="DAEMON_START"),
+        at(2, 30, boot=1, serial=5),
+        at(5, boot=1, serial=9, type="USER_LOGIN"),
+        at(23, host="web02"),
+    )
+    assert rows(tables.silences(events)) == [
+        ("web01", datetime(2026, 1, 1, 2, 30), datetime(2026, 1, 1, 5), 150.0, 1, False, "SYSCALL", "USER_LOGIN", 3),
+        ("web01", datetime(2026, 1, 1), datetime(2026, 1, 1, 2), 120.0, 1, True, "SYSCALL", "DAEMON_START", None),
+    ]
+    assert column(tables.silences(events, minutes=30), "missing") == [3, None, None]
+
+
+def test_a_host_is_silent_from_the_beginning_of_the_period_and_to_its_end(events_of):
+    """What lies outside the period breaks no silence; a host without any event is silent all the time."""
+    import ibis
+
+    events = events_of(at(5), at(6), at(7), at(23))
+    period = {"since": datetime(2026, 1, 1), "until": datetime(2026, 1, 1, 20)}
+    assert silent(tables.silences(events, minutes=120, **period)) == [
+        ("web01", datetime(2026, 1, 1, 7), datetime(2026, 1, 1, 20), 780.0),
+        ("web01", datetime(2026, 1, 1), datetime(2026, 1, 1, 5), 300.0),
+    ]
+    assert silent(tables.silences(events, minutes=600)) == [
+        ("web01", datetime(2026, 1, 1, 7), datetime(2026, 1, 1, 23), 960.0)
+    ]
+    hosts = ibis.memtable({"host": ["web01", "web09"]})
+    assert silent(tables.silences(events, hosts, minutes=1000, **period)) == [
+        ("web09", datetime(2026, 1, 1), datetime(2026, 1, 1, 20), 1200.0)
+    ]
 
 
 def test_a_clock_that_was_set_or_ran_backwards_is_shown(events_of):
@@ -266,13 +297,36 @@ def test_a_clock_that_was_set_or_ran_backwards_is_shown(events_of):
         {"serial": 1, "time": second(20), "boot": 1},
     )
     found = tables.clock_steps(events)
-    assert found.columns == ("host", "time", "serial", "step", "how", "who", "exe", "details")
+    assert found.columns == ("host", "time", "serial", "step", "how", "who", "exe", "details", "success")
     assert rows(found) == [
-        ("web01", second(39), 4, None, "TIME_INJOFFSET", None, None, "sec=-60"),
-        ("web01", second(40), 2, 60.0, "backwards", None, "/bin/x", None),
-        ("web01", second(41), 5, None, "clock_settime", None, None, None),
+        ("web01", second(39), 4, 60.0, "TIME_INJOFFSET", None, None, "sec=-60", None),
+        ("web01", second(40), 2, 60.0, "backwards", None, "/bin/x", None, None),
+        ("web01", second(41), 5, None, "clock_settime", None, None, None, None),
     ]
     assert column(tables.clock_steps(events, seconds=1), "serial") == [3, 4, 2, 5]
+
+
+def test_the_step_of_a_clock_is_what_the_kernel_says_it_added(events_of):
+    """Whole seconds, and nanoseconds that are never negative; microseconds of adjtime. Of a frequency there is no step."""
+
+    def said(type_, **fields):
+        return {"types": ["SYSCALL", type_], "other": [{"record": 1, "key": k, "value": v} for k, v in fields.items()]}
+
+    events = events_of(
+        said("TIME_INJOFFSET", sec="119", nsec="500000000") | {"syscall": "clock_settime", "success": True},
+        said("TIME_INJOFFSET", sec="-121", nsec="750000000") | {"syscall": "clock_settime"},
+        said("TIME_ADJNTPVAL", old="0", new="-1048576") | {"op": "freq", "syscall": "adjtimex"},
+        said("TIME_ADJNTPVAL", old="0", new="250000") | {"op": "adjust", "syscall": "adjtimex"},
+        said("TIME_ADJNTPVAL", sec="-2", nsec="0") | {"syscall": "adjtimex"},
+        {"syscall": "settimeofday", "success": False},
+    )
+    assert rows(tables.clock_steps(events).select("serial", "step", "how", "success")) == [
+        (1, -119.5, "clock_settime", True),
+        (2, 120.25, "clock_settime", None),
+        (4, -0.25, "adjtimex", None),
+        (5, 2.0, "adjtimex", None),
+        (6, None, "settimeofday", False),
+    ]
 
 
 # ----------------------------------------------------------------------------------------------------- network and change

@@ -147,8 +147,9 @@ def _visited(hosts: ir.Table | None) -> Iterator[Row]:
             yield _span(moment, "found without rules")
         lost, before = row["lost"] or 0, row["lost_before"] or 0
         if lost != before and lost:
+            old = "?" if row["lost_before"] is None else before
             yield _span(moment, "records lost") | {
-                "details": f"lost={lost} old={'?' if row['lost_before'] is None else before} backlog_limit={row['backlog_limit']}",
+                "details": f"lost={lost} old={old} backlog_limit={row['backlog_limit']}",
                 "changes": lost - before if lost > before else lost,
             }
 

@@ -1,26 +1,94 @@
 """Silences."""
 
+from datetime import UTC, datetime
+
 import ibis
 import ibis.expr.types as ir
 
 
-def silences(events: ir.Table, *, minutes: int = 60) -> ir.Table:
+def silences(
+    events: ir.Table,
+    hosts: ir.Table | None = None,
+    *,
+    minutes: int = 60,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> ir.Table:
     """When did a host log nothing for long: was it off, was audit off, or do we miss a file?
 
     One row for each stretch of at least `minutes` without an event, the collector's own among them: host, since,
-    until (the events before and after it), minutes, boot (of the event after it), restarted (whether the host
-    restarted in it). The longest stand first. Silence at the end of a log is told by `coverage`: its last event.
+    until (the events before and after it, or an end of the period), minutes, boot (of the event after it), restarted
+    (whether the host restarted in it), before and after (the types of those events: null at an end of the period),
+    missing (serials of the kernel lost meanwhile; null where it restarted). The longest stand first.
+
+    `since` and `until` (UTC) are the period: with them the time before the first and behind the last event of a host
+    counts too. With `hosts`, the store's table of hosts, one that has no event at all is silent all the time between.
+    Events outside the period are not looked at.
     """
-    order = ibis.window(group_by="host", order_by="time_ms")
+    inside = events
+    for moment, later in ((since, True), (until, False)):
+        if moment is not None:
+            inside = inside.filter(inside.time_ms >= _ms(moment) if later else inside.time_ms < _ms(moment))
+    spans = ibis.union(_between(inside), *_edges(inside, hosts, since, until))
+    spans = spans.mutate(minutes=(spans.until_ms - spans.since_ms) / 60_000)
+    found = spans.filter(spans.minutes >= minutes)
+    times = {name: found[f"{name}_ms"].as_timestamp("ms").cast("timestamp(6)") for name in ("since", "until")}
+    columns = ("minutes", "boot", "restarted", "before", "after", "missing")
+    rows = found.select(host=found.host, **times, **{name: found[name] for name in columns})
+    return rows.order_by(ibis.desc("minutes"), "host", "since")
+
+
+COLUMNS = ("host", "since_ms", "until_ms", "boot", "restarted", "before", "after", "missing")
+
+
+def _between(events: ir.Table) -> ir.Table:
+    """The time between each event and the one before it; auditd's own events have serials of another kind."""
+    order = ibis.window(group_by="host", order_by=["time_ms", "serial"])
     pairs = events.select(
         "host",
         "boot",
-        since=events.time.lag().over(order),
-        until=events.time,
+        "serial",
         since_ms=events.time_ms.lag().over(order),
         until_ms=events.time_ms,
         boot_before=events.boot.lag().over(order),
+        serial_before=events.serial.lag().over(order),
+        before=events["type"].lag().over(order),
+        after=events["type"],
     )
-    quiet = pairs.mutate(minutes=(pairs.until_ms - pairs.since_ms) / 60_000, restarted=pairs.boot != pairs.boot_before)
-    found = quiet.filter(quiet.minutes >= minutes)
-    return found.select("host", "since", "until", "minutes", "boot", "restarted").order_by(ibis.desc("minutes"), "host")
+    known = pairs.filter(pairs.since_ms.notnull())
+    kernel = ~known.before.startswith("DAEMON_") & ~known.after.startswith("DAEMON_")
+    skipped = ibis.greatest(known.serial - known.serial_before - 1, 0)
+    missing = ibis.ifelse((known.boot == known.boot_before) & kernel, skipped, ibis.null("int64"))
+    return known.mutate(restarted=known.boot != known.boot_before, missing=missing).select(*COLUMNS)
+
+
+def _edges(events: ir.Table, hosts: ir.Table | None, since: datetime | None, until: datetime | None) -> list[ir.Table]:
+    """From the beginning of the period to each host's first event, from its last to the end, and hosts without any."""
+    ends = events.group_by("host").agg(
+        first_ms=events.time_ms.min(),
+        last_ms=events.time_ms.max(),
+        boot=events.boot.min(),
+        after=events["type"].argmin(events.time_ms),
+        before=events["type"].argmax(events.time_ms),
+    )
+    nothing = {"restarted": ibis.null("boolean"), "missing": ibis.null("int64")}
+    text, boot = ibis.null("string"), ibis.null("int32")
+    edges = []
+    if since is not None:
+        edges.append(ends.mutate(since_ms=_literal(since), until_ms=ends.first_ms, before=text, **nothing))
+    if until is not None:
+        edges.append(ends.mutate(since_ms=ends.last_ms, until_ms=_literal(until), after=text, boot=boot, **nothing))
+    if hosts is not None and since is not None and until is not None:
+        silent = hosts.select("host").anti_join(ends, "host")
+        whole = {"since_ms": _literal(since), "until_ms": _literal(until)}
+        edges.append(silent.mutate(**whole, boot=boot, before=text, after=text, **nothing))
+    return [edge.select(*COLUMNS) for edge in edges]
+
+
+def _ms(moment: datetime) -> int:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(aware.timestamp() * 1000)
+
+
+def _literal(moment: datetime) -> ir.IntegerScalar:
+    return ibis.literal(_ms(moment), "int64")
