@@ -17,10 +17,10 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from audit_nb import ansible
+from audit_nb.document import Document, text_of
 from audit_nb.errors import UsageError
 
 LOG_PATH = "/var/log/audit/audit.log"
-MAX_DEPTH = 20
 SECRET_WORDS = {"password", "passphrase", "key", "private_key", "secret", "token"}
 
 
@@ -141,20 +141,13 @@ class Inventory(BaseModel):
 def load(path: Path | str) -> Inventory:
     """The inventory in a YAML file; raises UsageError that lists every mistake with its line and field."""
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        example = path.with_name("hosts.example.yaml")
-        remedy = f"`cp {example} {path}` and write your hosts into it" if example.exists() else "create it"
-        raise UsageError(f"{path} does not exist: {remedy}") from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise UsageError(f"{path} cannot be read: {fault}") from fault
+    text = text_of(path, remedy="it names your hosts")
     tree = _loosely(text)
     if ansible.is_ansible(tree, text):
-        document = _Document(path, "")
+        document = Document(path, "")
         inventory = _of_ansible(document, ansible.hosts(path, tree, text))
     else:
-        document = _Document(path, text)
+        document = Document(path, text, as_written=True)
         inventory = _build(document)
     document.raise_mistakes()
     return inventory
@@ -170,14 +163,12 @@ _AnyTag.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
 def _loosely(text: str) -> Any:  # noqa: ANN401 - whatever stands in the file
     """A YAML file as PyYAML takes it, to see whose it is; None where it is not YAML."""
     try:
-        if (refused := _refused(text)) and "nested" in refused[1]:
-            return None
         return yaml.load(text, _AnyTag)  # noqa: S506 - a SafeLoader that passes over tags
     except (yaml.YAMLError, RecursionError, ValueError):
         return None
 
 
-def _of_ansible(document: "_Document", entries: dict[str, dict[str, Any]]) -> Inventory:
+def _of_ansible(document: Document, entries: dict[str, dict[str, Any]]) -> Inventory:
     """The hosts of an Ansible inventory; there are no lines to tell, for its variables come from many files."""
     if not entries:
         document.mistake((), "names no host", 0)
@@ -197,69 +188,7 @@ def _of_ansible(document: "_Document", entries: dict[str, dict[str, Any]]) -> In
     )
 
 
-class _Document:
-    """A YAML file as plain dicts, lists and texts, with the line of every key and the mistakes found so far."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self.path = path
-        self.mistakes: list[tuple[int, str, str]] = []
-        self.lines: dict[tuple[str, ...], int] = {}
-        self.tree: Any = None
-        try:
-            if refused := _refused(text):
-                self.mistakes.append((refused[0], "", refused[1]))
-                return
-            node = yaml.compose(text, yaml.SafeLoader)
-            self.tree = self._plain(node, ()) if node is not None else None
-        except yaml.YAMLError as fault:
-            mark = getattr(fault, "problem_mark", None)
-            problem = getattr(fault, "problem", None) or str(fault)
-            self.mistakes.append((mark.line + 1 if mark else 1, "", f"this is not YAML: {problem}"))
-
-    def _plain(self, node: yaml.Node, place: tuple[str, ...]) -> Any:  # noqa: ANN401 - a tree
-        self.lines.setdefault(place, node.start_mark.line + 1)
-        if isinstance(node, yaml.SequenceNode):
-            return [self._plain(child, (*place, str(i))) for i, child in enumerate(node.value)]
-        if isinstance(node, yaml.ScalarNode):
-            return None if node.tag == "tag:yaml.org,2002:null" else node.value
-        found: dict[str, Any] = {}
-        for key, value in node.value:
-            name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
-            here = (*place, name)
-            if name in found:
-                self.mistake(here, "stands here a second time", key.start_mark.line + 1)
-                continue
-            self.lines[here] = key.start_mark.line + 1
-            found[name] = self._plain(value, here)
-        return found
-
-    def mistake(self, place: tuple[str, ...], sentence: str, line: int | None = None) -> None:
-        known = next((self.lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in self.lines), 1)
-        self.mistakes.append((known if line is None else line, ".".join(place), sentence))
-
-    def raise_mistakes(self) -> None:
-        if self.mistakes:
-            lines = [
-                "  " + ", ".join(filter(None, [f"line {line}" if line else "", field])) + f": {sentence}"
-                for line, field, sentence in sorted(self.mistakes)
-            ]
-            count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
-            raise UsageError("\n".join([f"{self.path}: {count}", *lines]))
-
-
-def _refused(text: str) -> tuple[int, str] | None:
-    """The line and the reason where a file uses what could exhaust its reader."""
-    depth = 0
-    for event in yaml.parse(text, yaml.SafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if isinstance(event, yaml.AliasEvent):
-            return event.start_mark.line + 1, "anchors and aliases (&, *) are not read here; use groups"
-        if depth > MAX_DEPTH:
-            return event.start_mark.line + 1, "this is nested too deeply"
-    return None
-
-
-def _build(document: _Document) -> Inventory:
+def _build(document: Document) -> Inventory:
     """The inventory a document describes; mistakes gather in the document."""
     document_ok = not document.mistakes
     tree = _mapping(document, document.tree, ())
@@ -281,14 +210,14 @@ def _build(document: _Document) -> Inventory:
     return Inventory(path=document.path, hosts=read, bastions=tuple(host for host in found if host.bastion))
 
 
-def _mapping(document: _Document, value: Any, place: tuple[str, ...]) -> dict[str, Any]:  # noqa: ANN401
+def _mapping(document: Document, value: Any, place: tuple[str, ...]) -> dict[str, Any]:  # noqa: ANN401
     if value is None or isinstance(value, dict):
         return value or {}
     document.mistake(place, "expected names with a colon after each, as in hosts.example.yaml")
     return {}
 
 
-def _options(document: _Document, value: Any, place: tuple[str, ...]) -> dict[str, Any]:  # noqa: ANN401
+def _options(document: Document, value: Any, place: tuple[str, ...]) -> dict[str, Any]:  # noqa: ANN401
     """The words of one block that were said and are right; the others are mistakes of the document."""
     words = {key: word for key, word in _mapping(document, value, place).items() if word is not None}
     try:
@@ -302,7 +231,7 @@ def _options(document: _Document, value: Any, place: tuple[str, ...]) -> dict[st
 
 
 def _host(
-    document: _Document,
+    document: Document,
     name: str,
     value: Any,  # noqa: ANN401
     defaults: dict[str, Any],
@@ -328,7 +257,7 @@ def _host(
         return None
 
 
-def _check_jumps(document: _Document, hosts: tuple[Host, ...]) -> None:
+def _check_jumps(document: Document, hosts: tuple[Host, ...]) -> None:
     """A bastion may itself be a host of the file, as long as no chain of bastions comes back to where it began."""
     jumps = {host.name: _hops(host.proxy_jump) for host in hosts}
     for name in jumps:

@@ -26,8 +26,10 @@ def mistakes(load, text):
     with pytest.raises(UsageError) as caught:
         load(text)
     first, *rest = str(caught.value).split("\n")
-    assert "hosts.yaml" in first
-    return [line.strip() for line in rest]
+    name, _, only = first.partition("hosts.yaml")
+    assert name
+    assert only.startswith(": " if rest else ", ")
+    return [line.strip() for line in rest] or [only.removeprefix(", ")]
 
 
 def test_defaults_groups_and_hosts_are_laid_over_each_other(load):
