@@ -29,7 +29,7 @@ from wcwidth import wcswidth
 
 import audit_nb
 from audit_nb import cli, mail, report, tables, words
-from audit_nb.errors import UsageError
+from audit_nb.errors import AuditNbError, UsageError
 from audit_nb.progress import Step
 from audit_nb.report import coverage, verdict
 from audit_nb.terminal import render_table
@@ -747,6 +747,39 @@ def test_a_run_that_is_stopped_leaves_nothing_half_made(desk: Desk) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         desk.make("own", tell=stop)
+    assert list((desk.folder / "reports" / "own").iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """`small_disk(megabytes)` is a folder on a disk of that size; skipped for a user who may not mount one."""
+    places = []
+
+    def of(megabytes: int) -> Path:
+        place = tmp_path / f"disk{len(places)}"
+        place.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", str(place)]
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("this user may not mount a small disk")
+        places.append(place)
+        return place
+
+    yield of
+    for place in places:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_made(desk: Desk, small_disk: Callable[[int], Path]) -> None:
+    """Too little room from the beginning, and a notebook that takes what there was."""
+    desk.notebook("own", "import os\nopen(os.environ['AUDIT_NB_OUT'] + '/x', 'wb').write(b'x' * (80 << 20))")
+    (desk.folder / "reports").symlink_to(small_disk(4))
+    with pytest.raises(AuditNbError, match=r"reports: only 4 MiB are free there"):
+        desk.make("own")
+    assert list((desk.folder / "reports").iterdir()) == []
+    (desk.folder / "reports").unlink()
+    (desk.folder / "reports").symlink_to(small_disk(40))
+    with pytest.raises(AuditNbError, match=r"reports: the disk became full"):
+        desk.make("own")
     assert list((desk.folder / "reports" / "own").iterdir()) == []
 
 

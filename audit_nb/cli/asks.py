@@ -11,7 +11,7 @@ import click
 from audit_nb.cli.group import HOSTS, main, say
 from audit_nb.cli.rendering import FORM, rendered
 from audit_nb.errors import UsageError
-from audit_nb.stair import Places
+from audit_nb.stair import DEMO, Places
 from audit_nb.terminal import render_table
 from audit_nb.words import visible
 
@@ -175,7 +175,9 @@ def known_hosts(places: Places, hosts: tuple[str, ...]) -> list[str] | None:
             near = difflib.get_close_matches(host, there, n=3) or there[:12]
             raise UsageError(f"nothing was ever collected from a host {host!r}; there are {', '.join(near)}")
     if not there:
-        say(f"{places.data} holds no logs, so this is no answer: audit-nb fetch, or audit-nb import PATH --host NAME")
+        demo = places.data / DEMO
+        beside = f"; the demo's are asked with audit-nb --data-dir {demo} …" if demo.is_dir() else ""
+        say(f"{places.data} holds no logs yet, so this is no answer: audit-nb fetch, or audit-nb import{beside}")
     return list(hosts) or None
 
 

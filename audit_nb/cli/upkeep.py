@@ -24,7 +24,8 @@ def trust(places: Places, host: str, inventory: Path | None, fingerprint: str | 
     from audit_nb import inventory as inventories
     from audit_nb import trust as trusting
 
-    shown = trusting.look(host, inventories.load(inventory or places.inventory))
+    known = inventories.load(inventory or places.inventory)
+    shown = trusting.look(host, known)
     say(shown.sentence)
     if shown.state == "known":
         return 0
@@ -33,7 +34,8 @@ def trust(places: Places, host: str, inventory: Path | None, fingerprint: str | 
     else:
         accepted = sys.stdin.isatty() and click.confirm("Is it the same?", default=False, err=True)
     if not accepted:
-        say(f"{host}: not trusted; once compared: audit-nb trust {host} --fingerprint {shown.fingerprint}")
+        command = f"audit-nb trust {known.named(host)} --fingerprint {shown.fingerprint}"
+        say(f"{host}: not trusted; once compared: {command}")
         return 1
     say(trusting.accept(shown))
     return 0
@@ -99,7 +101,8 @@ class Verified:
 
     @property
     def used_by(self) -> str:
-        return "; ".join(f"{report['run']}: {spans(report['segments'])}" for report in self._row.reports)
+        used = (report for report in self._row.reports if report["segments"])
+        return "; ".join(f"{report['run']}: {spans(report['segments'])}" for report in used)
 
 
 def spans(numbers: list[int]) -> str:

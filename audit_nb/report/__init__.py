@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from audit_nb.errors import AuditNbError
 from audit_nb.files import private_directory, sync_directory, write_private
 from audit_nb.progress import Step, Tell, silent
 from audit_nb.report import columns, coverage, history, pages, plan, play, printed, verdict, versions
@@ -28,6 +29,8 @@ __all__ = ["Run", "make"]
 
 _logger = logging.getLogger(__name__)
 TIMEOUT_S = 1800.0
+MIN_FREE = 32 << 20  # bytes; a run of eight notebooks has a few MB
+FULL = 1 << 20
 PARAMETERS = "parameters.yaml"  # of a run, with every word made absolute: the run can be made again
 
 
@@ -72,7 +75,7 @@ def make(
     """
     started = datetime.now(UTC)
     asked = plan.make(name, parameters_dir, parameters_file, notebooks_dir, data_dir, now=started)
-    private_directory(reports_dir)
+    _require_space(private_directory(reports_dir))
     final = history.folder_of(reports_dir, asked, started)
     aside = Path(tempfile.mkdtemp(prefix=".aside-", dir=private_directory(reports_dir / name)))
     try:
@@ -86,14 +89,28 @@ def make(
         write_private(aside / PARAMETERS, yaml.safe_dump(asked.parameters, allow_unicode=True).encode("utf-8"))
         write_private(aside / "report.json", json.dumps(report, ensure_ascii=False, indent=1).encode("utf-8"))
         _settle(aside, final)
-    except BaseException:
+    except BaseException as fault:
+        is_full = isinstance(fault, Exception) and shutil.disk_usage(reports_dir).free < FULL
         shutil.rmtree(aside, ignore_errors=True)
+        if is_full:  # a notebook that could not be written whole fails in many ways
+            raise AuditNbError(
+                f"{reports_dir}: the disk became full, so there is no new report. Make room there."
+            ) from None
         raise
     history.point_latest(reports_dir / name, final)
     history.write_signposts(reports_dir, name, final)
     history.write_index(reports_dir)
     history.sweep(reports_dir / name)
     return Run(final, report)
+
+
+def _require_space(reports_dir: Path) -> None:
+    """Raise AuditNbError where a run would not fit; none is half made."""
+    free = shutil.disk_usage(reports_dir).free
+    if free < MIN_FREE:
+        raise AuditNbError(
+            f"{reports_dir}: only {free >> 20:,} MiB are free there, too few for a report. Make room there."
+        )
 
 
 def _report(
