@@ -162,8 +162,37 @@ def test_rare_is_what_few_events_of_one_host_have(events_of):
     events = events_of(
         {"exe": "/bin/a"}, {"exe": "/bin/b"}, {"exe": "/bin/b"}, {"exe": "/bin/c"}, {"exe": "/bin/c", "host": "web02"}
     )
-    assert rows(tables.rare(events, at_most=1)) == [("executable", "/bin/a", 1, "web01", None, second(0), second(0))]
+    assert rows(tables.rare(events, at_most=1)) == [("executable", "/bin/a", 1, "web01", None, second(0), second(0), 1)]
     assert column(tables.rare(events, at_most=2), "value") == ["/bin/a", "/bin/b"]
+    assert rows(tables.rare(events, at_most=2, on_hosts=2))[-1] == (
+        "executable", "/bin/c", 2, "web02", None, second(3), second(4), 2,
+    )  # fmt: skip
+
+
+def test_a_type_of_record_is_rare_wherever_it_stands_in_an_event(events_of):
+    """Once in an event that has it twice; the usual type is that of six events."""
+    usual = [{"types": ["SYSCALL", "PATH", "PATH"], "auid_name": "bob"} for _ in range(5)]
+    events = events_of(*usual, {"types": ["SYSCALL", "ANOM_PROMISCUOUS", "ANOM_PROMISCUOUS"], "auid_name": "eve"})
+    assert rows(tables.rare(events)) == [("type", "ANOM_PROMISCUOUS", 1, "web01", "eve", second(5), second(5), 1)]
+
+
+@pytest.mark.parametrize("question", ["first_seen", "rare", "compared"])
+def test_what_somebody_typed_for_an_account_is_shown_masked_or_not_at_all(events_of, question):
+    """A password that was typed for a name, before it failed and where a daemon calls it a success."""
+    secret = {"acct": "Hunter2!", "account": "unknown-3fa2c1d0"}
+    events = events_of({}, SSHD | {"type": "USER_START"} | secret, failed(None, "192.0.2.9") | secret)
+    period = {"first_seen": {"since": second(1)}, "compared": {"since": second(1), "until": second(9)}}
+    answer = getattr(tables, question)(events, **period.get(question, {}))
+    assert ("account", "unknown-3fa2c1d0") in rows(answer.select("kind", "value"))
+    assert "Hunter2!" not in str(rows(answer))
+
+
+def test_an_account_that_only_the_login_itself_names_by_its_id_is_seen(events_of):
+    """USER_LOGIN says `id=`, and no `acct=`."""
+    login = {"type": "USER_LOGIN", "success": True, "id": 1001, "id_name": "alice", "exe": "/usr/sbin/sshd"}
+    assert ("account", "alice") in rows(
+        tables.first_seen(events_of({}, login), since=second(1)).select("kind", "value")
+    )
 
 
 def test_one_period_is_compared_with_the_one_before_it(events_of):
@@ -474,6 +503,65 @@ def test_accounts_are_compared_between_hosts(events_of):
         ("alice", 2, "web01 web02", 1, "1001", 2),
         ("bob", 2, "db02 web01", 2, "1002 1003", 2),
     ]
+
+
+def test_a_name_with_two_ids_and_an_id_with_two_names_are_clashes(events_of):
+    """On one host or between two; who acts by sudo is seen as well, and a number that has no name yet is none."""
+    events = events_of(
+        {"auid": 1001, "auid_name": "alice", "uid": 1001, "uid_name": "alice"},
+        {"auid": 1001, "auid_name": "carol", "host": "web02"},
+        {"auid": 1002, "auid_name": "bob"},
+        {"auid": 1002, "auid_name": "bob", "euid": 1003, "euid_name": "bob", "host": "web02"},
+        {"auid": 1004, "auid_name": "dave"},
+        {"auid": 1004, "host": "web02"},
+        {"type": "ADD_USER", "success": True, "account": "toor", "id": 0, "auid": 0, "auid_name": "root"},
+        {"type": "ADD_USER", "success": False, "account": "eve", "id": 1004, "auid": 0, "auid_name": "root"},
+    )
+    found = tables.accounts(events).select("who", "numbers", "auids", "shared", "clash", "missing")
+    assert rows(found) == [
+        ("1004", 1, "1004", None, False, 1),
+        ("alice", 1, "1001", "carol", True, 1),
+        ("carol", 1, "1001", "alice", True, 1),
+        ("dave", 1, "1004", None, False, 1),
+        ("root", 1, "0", "toor", True, 1),
+        ("bob", 2, "1002 1003", None, True, 0),
+    ]
+
+
+def call(exe, key, **words):
+    return {"types": ["SYSCALL", "PATH", "EOE"], "exe": exe, "keys": [key] if key else None} | words
+
+
+def test_an_exclusion_saves_what_all_rules_log_of_an_executable_on_its_host(events_of):
+    """The share is that of the host: what another host logs makes nothing louder or less loud."""
+    events = events_of(
+        call("/bin/cp", "perm_mod"), call("/bin/cp", "delete"), {"type": "USER_LOGIN"}, {"type": "USER_LOGIN"},
+        *({"type": "USER_LOGIN", "host": "web02"} for _ in range(9)),
+    )  # fmt: skip
+    shown = tables.loudest(events).select("key", "records", "share", "saves_events", "saves_records", "saves")
+    assert rows(shown) == [("delete", 3, 3 / 8, 2, 6, 6 / 8), ("perm_mod", 3, 3 / 8, 2, 6, 6 / 8)]
+
+
+@pytest.mark.parametrize(
+    ("exe", "keys"),
+    [
+        (None, ["perm_mod"]),
+        ("cp", ["perm_mod"]),
+        ("/tmp/x (deleted)", ["perm_mod"]),
+        ("/opt/a b", ["perm_mod"]),
+        ("/usr/bin/bash", ["perm_mod"]),
+        ("/usr/bin/python3.11", ["perm_mod"]),
+        ("/usr/bin/sudo", ["perm_mod"]),
+        ("/usr/sbin/sshd", ["perm_mod"]),
+        ("/bin/cp", ["identity"]),
+        ("/bin/cp", ["perm_mod", "identity"]),
+        ("/bin/cp", ["auth-changes"]),
+        ("/bin/cp", ["auditlog"]),
+    ],
+)
+def test_no_exclusion_is_proposed_that_is_impossible_or_blinds_what_guards(events_of, exe, keys):
+    events = events_of(*[call(exe, None) | {"keys": keys}] * 5, call(exe, "delete"))
+    assert set(column(tables.loudest(events), "exclusion")) == {None}
 
 
 def test_the_loudest_are_named_with_the_rule_that_would_silence_them(events_of):

@@ -3,7 +3,8 @@
 import ibis
 import ibis.expr.types as ir
 
-from audit_nb.tables._words import each, moment, origin, view
+from audit_nb.tables._attempts import came_from, shown
+from audit_nb.tables._words import each, moment, view
 
 KINDS = ("executable", "origin", "account", "key", "destination")
 
@@ -23,8 +24,8 @@ def values(events: ir.Table, *, collector: bool = False) -> ir.Table:
     keyed = each(seen, "keys", "value")
     return ibis.union(
         _of(seen.filter(seen.exe.notnull()).mutate(value=ibis._.exe), "executable"),
-        _of(seen.mutate(value=origin(seen)).filter(came & succeeded, ibis._.value.notnull()), "origin"),
-        _of(seen.filter(came & succeeded, seen.account.notnull()).mutate(value=ibis._.account), "account"),
+        _of(seen.mutate(value=came_from(seen)).filter(came & succeeded, ibis._.value.notnull()), "origin"),
+        _of(seen.mutate(value=shown(seen)).filter(came & succeeded, ibis._.value.notnull()), "account"),
         _of(keyed, "key"),
         _of(seen.mutate(value=reached).filter(inet, ibis._.value.notnull()), "destination"),
     )
