@@ -42,6 +42,7 @@ STEPS = {
     "1 day": timedelta(days=1),
 }
 MOST_BUCKETS = 60
+MOST_TIED = 3  # that are named where several stand first
 LABEL_WIDTH = {WIDE: 44, NARROW: 40}  # in letters; on a phone the label stands above its bar
 
 
@@ -318,15 +319,15 @@ class Bars:
         rows = self._rows()
         if rows.empty:
             return words.say("charts.nothing", look.language)
-        total = int(rows.sum())
-        return words.say(
-            "charts.most",
-            look.language,
-            name=_name(rows.index[0], look, self.label),
-            count=int(rows.iloc[0]),
-            total=_unit(self.unit, total, look),
-            share=float(rows.iloc[0] / total) if total else 0.0,
-        )
+        total, best = int(rows.sum()), int(rows.iloc[0])
+        first = [_name(name, look, self.label) for name, count in rows.items() if count == best and name is not _REST]
+        said = {"name": first[0], "count": best, "total": _unit(self.unit, total, look)}
+        if len(rows) == 1:
+            return words.say("charts.alone", look.language, **said)
+        if len(first) > 1:
+            names = ", ".join(first[:MOST_TIED]) + (", …" if len(first) > MOST_TIED else "")
+            return words.say("charts.tied", look.language, **said | {"name": names}, n=len(first))
+        return words.say("charts.most", look.language, **said, share=float(best / total))
 
     def alt(self, look: Look) -> str:
         rows = self._rows()

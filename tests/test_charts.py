@@ -105,9 +105,17 @@ def test_bars_name_the_largest_and_its_share() -> None:
     """The finding of bars is who or what counts most, of how much."""
     frame = pd.DataFrame({"who": ["root", "alice", None], "events": [60, 30, 10]})
     chart = charts.bars(frame, label="who", value="events")
-    assert chart.finding(EN) == "root: 60 of 100 events (60%)"
-    assert chart.finding(KO) == "root: 이벤트 100건 중 60건 (60%)"
+    assert chart.finding(EN) == "root stands first: 60 of 100 events (60%)"
+    assert chart.finding(KO) == "가장 많은 것은 root: 이벤트 100건 중 60건 (60%)"
     assert "unknown" in drawn(chart, EN)
+
+
+def test_bars_that_tie_are_named_together() -> None:
+    """One of several equals would be a wrong title; one that has all has no others to be compared with."""
+    frame = pd.DataFrame({"unit": ["a", "b", "c", "d", "e"], "failed": [2, 2, 2, 2, 1]})
+    chart = charts.bars(frame, label="unit", value="failed")
+    assert chart.finding(EN) == "4 stand first with 2 each of 9 failures: a, b, c, …"
+    assert charts.bars(frame[3:4], label="unit", value="failed").finding(EN) == "d alone: 2 failures"
 
 
 def test_bars_leave_out_what_did_not_happen() -> None:
@@ -142,7 +150,7 @@ def test_a_letter_that_no_font_has_is_drawn_as_its_code_point(monkeypatch: pytes
     frame = pd.DataFrame({"who": ["管理 root", "\U0001f469"], "events": [2, 1]})
     chart = charts.bars(frame, label="who", value="events")
     assert {"[U+7BA1][U+7406] root", "[U+1F469]"} <= set(drawn(chart, EN))
-    assert chart.finding(EN).startswith("管理 root: ")
+    assert chart.finding(EN).startswith("管理 root stands first: ")
     assert "管理 root 2" in chart.alt(EN)
     named = volume(("2026-11-23 04:00", "管", 1), ("2026-11-23 04:01", "web01", 1))
     assert "[U+7BA1]" in drawn(charts.timeline(named, by="host"), EN)

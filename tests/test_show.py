@@ -299,9 +299,9 @@ def test_a_figure_says_what_it_shows(said: Any) -> None:
     frame = pd.DataFrame({"who": ["root", "alice"], "events": [60, 40]})
     show.figure(charts.bars(frame, label="who", value="events"), name="who", title="Events by user")
     marked = said()
-    alt = "Events by user. Bars, the longest first. root: 60 of 100 events (60%). root 60, alice 40."
+    alt = "Events by user. Bars, the longest first. root stands first: 60 of 100 events (60%). root 60, alice 40."
     assert f'alt="{alt}"' in marked
-    assert '<p class="nb-finding">root: 60 of 100 events (60%)</p>' in marked
+    assert '<p class="nb-finding">root stands first: 60 of 100 events (60%)</p>' in marked
     assert len(re.findall(r'(?:src|srcset)="data:image/svg\+xml;base64,[A-Za-z0-9+/=]+"', marked)) == 2
 
 
@@ -341,7 +341,7 @@ def test_a_finding_may_say_more_than_the_chart_knows(out: Path) -> None:
     some, none = results(out)
     assert some["finding"] == "2 users did it."
     assert some["alt"].startswith("2 users did it. Events. Bars")
-    assert none["finding"] == "root: 60 of 60 events (100%)"
+    assert none["finding"] == "root alone: 60 events"
 
 
 def results(out: Path) -> list[dict[str, Any]]:
