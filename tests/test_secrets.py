@@ -77,13 +77,12 @@ def audit_nb(folder: Path, *words: str) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
-    """A folder in which the planted log was imported and reported about."""
+    """A folder in which the planted log was imported and reported about, by every notebook there is."""
     folder = tmp_path_factory.mktemp("planted")
     (folder / "audit.log").write_bytes(planted_log())
     (folder / "parameters").mkdir()
-    (folder / "parameters" / "reports.yaml").write_text(
-        "planted:\n  notebooks: [overview, logins, commands]\n", encoding="utf-8"
-    )
+    notebooks = ", ".join(sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")))
+    (folder / "parameters" / "reports.yaml").write_text(f"planted:\n  notebooks: [{notebooks}]\n", encoding="utf-8")
     (folder / "parameters" / "planted.yaml").write_text(
         "data_dir: data\nsince: 2026-11-23\nuntil: 2026-11-24\ntimezone: UTC\nlanguage: en\n", encoding="utf-8"
     )
@@ -118,6 +117,23 @@ def test_no_file_of_a_run_holds_the_secret(workplace):
     files = [path for path in (workplace / "reports").rglob("*") if path.is_file()]
     assert {path.suffix for path in files} >= {".html", ".csv", ".ipynb", ".json"}
     assert [str(path) for path in files if leaks(path.read_bytes())] == []
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_no_search_shows_the_secret(workplace, form):
+    """Every event is found; none is found by a secret that a table would not show."""
+    found = audit_nb(workplace, "search", "--format", form)
+    assert found.returncode == 0 and found.stdout.count(b"USER_AUTH") >= 1
+    assert not leaks(found.stdout + found.stderr)
+
+
+def test_only_an_event_in_full_shows_what_was_written(workplace):
+    """`audit-nb event` says of itself that it masks nothing; it writes to the terminal and nowhere else."""
+    before = [path.read_bytes() for path in sorted(workplace.rglob("*")) if path.is_file()]
+    shown = audit_nb(workplace, "event", "web01:1795399200.100:100")
+    assert shown.returncode == 0 and leaks(shown.stdout)
+    assert b"unmasked" in audit_nb(workplace, "event", "--help").stdout
+    assert [path.read_bytes() for path in sorted(workplace.rglob("*")) if path.is_file()] == before
 
 
 def test_no_part_of_the_mail_holds_the_secret(workplace):
