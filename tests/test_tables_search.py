@@ -53,6 +53,7 @@ CASES = [
     ({"event": 77}, {"serial": 77}),
     ({"event": [76, 77]}, {"serial": 77}),
     ({"types": "user_cmd"}, {"type": "USER_CMD"}),
+    ({"types": "user_cmd,SYSCALL"}, {"type": "USER_CMD"}),
     ({"types": "EXECVE"}, {"types": ["SYSCALL", "EXECVE"]}),
     ({"host": "web"}, {"host": "web01"}),
     ({"node": "web01"}, {"node": "web01"}),
@@ -78,6 +79,8 @@ CASES = [
     ({"auid": "0"}, {"auid": 0}),
     ({"auid": "root"}, {"auid_name": "root"}),
     ({"auid": -1}, {"auid": None}),
+    ({"auid": "unset"}, {"auid": None}),
+    ({"auid": 4294967295}, {"auid": None}),
     ({"uid": "root"}, {"uid_name": "root"}),
     ({"euid": 0}, {"euid": 0}),
     ({"any_uid": 0}, {"uid": 0}),
@@ -116,6 +119,13 @@ def test_a_filter_finds_the_event_it_describes_and_not_the_other(events_of, aske
     assert [(row["time"] - MIDNIGHT).seconds for row in found] == [1]
 
 
+def test_a_search_tells_the_account_as_it_may_be_shown(events_of):
+    """Whom a record speaks of, beside who was logged in."""
+    events = events_of({"type": "USER_AUTH", "auid_name": "alice", "acct": "Hunter2!", "account": "unknown-3fa2c1d0"})
+    [row] = tables.search(events).to_pyarrow().to_pylist()
+    assert (row["who"], row["account"]) == ("alice", "unknown-3fa2c1d0")
+
+
 def test_every_filter_has_a_case():
     """A filter without a test here could match everything."""
     assert set(FILTERS) <= {name for asked, _ in CASES for name in asked}
@@ -135,7 +145,7 @@ def test_a_search_shows_no_raw_arguments(events_of):
     shown = tables.search(events_of({}))
     assert shown.columns == (
         "host", "time", "serial", "type", "who", "as_whom", "syscall", "success", "exe", "command", "files", "keys",
-        "address", "terminal",
+        "address", "terminal", "account",
     )  # fmt: skip
 
 

@@ -58,6 +58,8 @@ def _person(*columns: str) -> Condition:
     """A number is compared with the ids, a name with the names that stand in the log or in the host's own id map."""
 
     def condition(events: ir.Table, value: int | str, match: Match) -> ir.BooleanValue:
+        if value == "unset":
+            value = -1
         if isinstance(value, int) or value.lstrip("-").isdigit():
             return ibis.or_(*(_is_id(events[column], int(value)) for column in columns))
         return ibis.or_(*(events[f"{column}_name"] == value for column in columns))
@@ -86,7 +88,7 @@ def _fields(*keys: str) -> Callable[[ir.Table], ir.ArrayValue]:
 
 
 def _types(events: ir.Table, value: str | Sequence[str], match: Match) -> ir.BooleanValue:
-    names = [name.upper() for name in listed(value)]
+    names = [name.strip(" ").upper() for one in listed(value) for name in one.split(",")]
     return ibis.literal(True) if "ALL" in names else ibis.or_(*(events.types.contains(name) for name in names))
 
 
@@ -138,7 +140,7 @@ def _subjects(events: ir.Table) -> ir.ArrayValue:
 
 FILTERS = {
     "event": Filter("serial of the event", "number", _number("serial")),
-    "types": Filter("type of any record; ALL is every one", "word", _types),
+    "types": Filter("type of any record, several with commas; ALL is every one", "word", _types),
     "host": Filter("machine of the inventory", "text", _text("host")),
     "node": Filter("node name, as a whole", "word", lambda events, value, match: events.node.isin(listed(value))),
     "key": Filter("key of a rule, any of the event's", "text", _any_text(lambda events: events["keys"])),
@@ -154,7 +156,7 @@ FILTERS = {
     "pid": Filter("process", "number", _number("pid")),
     "ppid": Filter("parent process", "number", _number("ppid")),
     "session": Filter("login session", "number", _number("ses")),
-    "auid": Filter("login user", "person", _person("auid")),
+    "auid": Filter("login user; unset is nobody", "person", _person("auid")),
     "uid": Filter("user", "person", _person("uid")),
     "euid": Filter("effective user", "person", _person("euid")),
     "any_uid": Filter("login, acting or effective user", "person", _person("auid", "uid", "euid")),

@@ -23,7 +23,7 @@ def search(
     """Which events match: by serial, type, user, process, file, key and everything else that ausearch can look for?
 
     One row for each event: host, time, serial, type, who, as_whom, syscall, success, exe, command, files, keys,
-    address, terminal. With `whole` the chosen events with all their columns, so that other questions can be asked of
+    address, terminal, account. With `whole` the chosen events with all their columns, so that other questions can be asked of
     them.
 
     `filters` are named in `_filters.FILTERS`: event, types, host, node, key, comm, exe, command, file, address,
@@ -47,6 +47,7 @@ def _shown(chosen: ir.Table) -> ir.Table:
     """The columns of a search."""
     seen = view(chosen, collector=True)
     columns = ("type", "who", "as_whom", "syscall", "success", "exe", "command", "files", "keys", "address", "terminal")
+    columns = (*columns, "account")
     named = {"as_whom": as_whom(seen), "files": joined(seen["names"]), "keys": joined(seen["keys"])}
     return listed(seen, *columns, **named)
 
