@@ -9,6 +9,7 @@ add up. Every scalar is read as the text that was written, so a host may be call
 """
 
 import difflib
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from audit_nb import ansible
 from audit_nb.document import Document, text_of
 from audit_nb.errors import UsageError
 
+PLACE = Path("parameters/hosts.yaml")
 LOG_PATH = "/var/log/audit/audit.log"
 SECRET_WORDS = {"password", "passphrase", "key", "private_key", "secret", "token"}
 
@@ -117,6 +119,11 @@ class Inventory(BaseModel):
             if host.name == name:
                 return host
         raise UsageError(f"{self.path}: there is no host {name!r}{_did_you_mean(name, [h.name for h in everyone])}")
+
+    def named(self, host: str) -> str:
+        """How `host` is named on a command line: with this file where it is not the one that is read anyway."""
+        usual = (PLACE.resolve(), (Path(__file__).parents[1] / PLACE).resolve())
+        return host if self.path.resolve() in usual else f"{host} --inventory {shlex.quote(str(self.path))}"
 
     def select(self, hosts: Iterable[str] = (), groups: Iterable[str] = (), tags: Iterable[str] = ()) -> "Inventory":
         """The hosts that are named or are in one of the groups or have one of the tags; all where nothing is asked.

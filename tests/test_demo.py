@@ -1,7 +1,9 @@
 """The demo hosts are real SSH hosts with genuine logs, and one of them fails on purpose."""
 
 import lzma
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,7 +34,7 @@ def test_two_hosts_are_fetched_whole_and_one_fails(fetched):
         ("app03", "failed"),
     ]
     assert "has CHANGED" in first[2].reason
-    assert "`audit-nb trust app03`" in first[2].reason
+    assert f"`audit-nb trust app03 --inventory {data}/demo/hosts.yaml`" in first[2].reason
     archive = Archive(data)
     for host in ("web01", "db02"):
         held = {b"".join(archive.content(host, source)) for source in archive.lineages(host)}
@@ -46,6 +48,25 @@ def test_a_second_fetch_brings_nothing(fetched):
     assert [result.session and result.session["host_key"] for result in second] == [
         result.session and result.session["host_key"] for result in first
     ]
+
+
+def test_the_command_that_a_failing_host_tells_can_be_typed_as_it_stands(tmp_path):
+    """It shows the key and the next command, and that one trusts the key."""
+
+    def typed(command):
+        words = shlex.split(command)
+        assert words[0] == "audit-nb"
+        return subprocess.run([sys.executable, "-m", "audit_nb", *words[1:]], capture_output=True, text=True)
+
+    with demo.serving(tmp_path / "demo") as path:
+        hosts = inventory.load(path).select(hosts=["app03"])
+        (refused,) = collect.fetch(hosts, tmp_path / "data")
+        shown = typed(refused.reason.rpartition("confirms the new key: ")[2].strip("`"))
+        assert shown.returncode == 1
+        trusted = typed(shown.stderr.rpartition("once compared: ")[2])
+        assert (trusted.returncode, "is trusted from now on" in trusted.stderr) == (0, True)
+        (after,) = collect.fetch(hosts, tmp_path / "data")
+        assert "host key" not in after.reason
 
 
 def test_the_names_of_ids_come_from_the_hosts(fetched):

@@ -178,14 +178,16 @@ def _connect(
     try:
         if below is None and route.jump:
             below = _through(host, route, inventory, abort, depth)
-        return _enter(host, route, below, abort)
+        return _enter(host, route, inventory, below, abort)
     except BaseException:
         if below is not None:
             below.close()
         raise
 
 
-def _enter(host: Host, route: Route, below: Connection | None, abort: Abort) -> Connection:
+def _enter(
+    host: Host, route: Route, inventory: Inventory | None, below: Connection | None, abort: Abort
+) -> Connection:
     refused: list[str] = []
     while True:
         wire = _Wire(_socket(host, route, below, abort))
@@ -195,7 +197,7 @@ def _enter(host: Host, route: Route, below: Connection | None, abort: Abort) -> 
         try:
             known = order_host_keys(transport, host, route, refused)
             _handshake(transport, host, route, refused)
-            again = check_host_key(transport, host, route, known, refused)
+            again = check_host_key(transport, host, route, known, refused, inventory)
             if again:
                 transport.close()
                 continue

@@ -2,7 +2,7 @@
 
 import paramiko
 
-from audit_nb.inventory import Host
+from audit_nb.inventory import Host, Inventory
 from audit_nb.ssh import hostkeys
 from audit_nb.ssh.route import Route, SshError
 
@@ -27,7 +27,12 @@ def _algorithms(kind: str) -> list[str]:
 
 
 def check_host_key(
-    transport: paramiko.Transport, host: Host, route: Route, known: list[hostkeys.KnownKey], refused: list[str]
+    transport: paramiko.Transport,
+    host: Host,
+    route: Route,
+    known: list[hostkeys.KnownKey],
+    refused: list[str],
+    inventory: Inventory | None,
 ) -> bool:
     """Raise SshError unless the key is the pinned one or a known one; True asks for another try with other kinds."""
     key = transport.get_remote_server_key()
@@ -47,18 +52,19 @@ def check_host_key(
     trusted = hostkeys.accepted(known, route.known_name)
     if any(k.blob == blob for k in trusted):
         return False
+    name = inventory.named(host.name) if inventory else host.name
     files = ", ".join(str(path) for path in route.known_hosts[:1])
     if trusted:
         raise SshError(
             f"{host.name}: the host key of {route.place} has CHANGED: it shows {kind} {shown}, but "
             f"{trusted[0].path} (line {trusted[0].line}) knows {trusted[0].fingerprint}; either the host was set up "
             f"anew or someone stands between; nothing was fetched. If its administrator confirms the new key: "
-            f"`audit-nb trust {host.name}`",
+            f"`audit-nb trust {name}`",
             step="host key",
         )
     raise SshError(
         f"{host.name}: the host key of {route.place} is not known: {kind} {shown} (looked in {files}); compare it with "
-        f"`ssh-keygen -lf /etc/ssh/{hostkeys.file_of(kind)}` on the host, then `audit-nb trust {host.name}`",
+        f"`ssh-keygen -lf /etc/ssh/{hostkeys.file_of(kind)}` on the host, then `audit-nb trust {name}`",
         step="host key",
     )
 
