@@ -70,16 +70,15 @@ class Desk:
         self._reader = show.Reader(language, timezone)
         self._live: list[tuple[Any, Callable[[], str]]] = []
         known = store.open_hosts(data_dir, self._hosts).host.to_pyarrow().to_pylist()
-        self.host = ipywidgets.Dropdown(options=[(self._say("all"), None), *((name, name) for name in known)])
+        self.host = ipywidgets.Dropdown(options=[(self._say("all"), ""), *((name, name) for name in known)])
         self.since = ipywidgets.Text(
             value=since or "", placeholder="-1d, 2026-11-23, yesterday", continuous_update=False
         )
         self.until = ipywidgets.Text(value=until or "", placeholder="now, 2026-11-24", continuous_update=False)
-        self.user = ipywidgets.Dropdown(options=[(self._say("all"), None)])
-        self.key = ipywidgets.Dropdown(options=[(self._say("all"), None)])
+        self.user = ipywidgets.Dropdown(options=[(self._say("all"), "")])
+        self.key = ipywidgets.Dropdown(options=[(self._say("all"), "")])
         self.question = ipywidgets.Dropdown(options=questions(), value=FIRST_QUESTION)
         self.text = ipywidgets.Text(placeholder=self._say("text_hint"), continuous_update=False)
-        self._wrong: str | None = None
         self._is_offering = False
         self._offer()
         for widget in (self.host, self.since, self.until):
@@ -172,7 +171,7 @@ class Desk:
 
     def _sought(self) -> dict[str, str]:
         sought = {"auid": self.user.value, "key": self.key.value}
-        return {name: value for name, value in sought.items() if value is not None}
+        return {name: value for name, value in sought.items() if value}
 
     def _status(self) -> str:
         events = self.events()
@@ -223,8 +222,8 @@ def _offered(widget: "ipywidgets.Dropdown", values: "ir.StringColumn", everythin
     found = values.name("value").as_table().limit(MOST).to_pyarrow().column(0).to_pylist()
     names = [value for value in found if value is not None]
     before = widget.value
-    widget.options = [(everything, None), *((words.visible(name), name) for name in sorted(names))]
-    widget.value = before if before in names else None
+    widget.options = [(everything, ""), *((words.visible(name), name) for name in sorted(names))]
+    widget.value = before if before in names else ""
 
 
 def _holding(answer: "ir.Table", text: str) -> "ir.Table":

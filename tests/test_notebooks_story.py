@@ -290,7 +290,7 @@ def test_a_choice_changes_every_table_that_follows_it(player: Player, data_dir: 
     changed = text(html(player.run("desk.user.value = '1001'")))
     assert "1 row" in changed and "/bin/ls" in changed and "/bin/bash" not in changed
     assert "tables.search(events, auid=&#x27;1001&#x27;, match=" in changed
-    changed = text(html(player.run("desk.user.value = None; desk.text.value = 'CURL'")))
+    changed = text(html(player.run("desk.user.value = ''; desk.text.value = 'CURL'")))
     assert "1 row" in changed and "https://203.0.113.5/" in changed
     changed = text(html(player.run("desk.text.value = ''; desk.since.value = '2026-11-23T04:00:40'")))
     assert "1 row" in changed and "/bin/ls" in changed
