@@ -514,6 +514,7 @@ def test_a_name_with_two_ids_and_an_id_with_two_names_are_clashes(events_of):
         {"auid": 1002, "auid_name": "bob", "euid": 1003, "euid_name": "bob", "host": "web02"},
         {"auid": 1004, "auid_name": "dave"},
         {"auid": 1004, "host": "web02"},
+        {"auid": 1002, "auid_name": "bob", "uid": 1004, "uid_name": "unknown(1004)"},
         {"type": "ADD_USER", "success": True, "account": "toor", "id": 0, "auid": 0, "auid_name": "root"},
         {"type": "ADD_USER", "success": False, "account": "eve", "id": 1004, "auid": 0, "auid_name": "root"},
     )

@@ -49,7 +49,7 @@ def accounts(events: ir.Table, *, collector: bool = False) -> ir.Table:
 
 
 def _pairs(seen: ir.Table) -> ir.Table:
-    """Names and ids that an event puts together, each once."""
+    """Names and ids that an event puts together, each once; auditd writes `unknown(1011)` for an id without a name."""
     added = seen.filter(has_type(seen, "ADD_USER"), seen.success.fill_null(False))
     found = [
         seen.select(name=seen.auid_name, number=seen.auid),
@@ -57,7 +57,7 @@ def _pairs(seen: ir.Table) -> ir.Table:
         seen.select(name=seen.euid_name, number=seen.euid),
         added.select(name=added.account, number=added.id),
     ]
-    pairs = [pair.filter(pair.name.notnull(), pair.number.notnull()).distinct() for pair in found]
+    pairs = [pair.filter(~pair.name.startswith("unknown("), pair.number.notnull()).distinct() for pair in found]
     nameless = seen.filter(seen.auid_name.isnull(), seen.auid.notnull())
     pairs.append(nameless.select(name=nameless.auid.cast("string"), number=nameless.auid).distinct())
     return ibis.union(*pairs, distinct=True)
