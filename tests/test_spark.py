@@ -32,9 +32,9 @@ OPTIONS = {
     "guessing": [{}, {"failures_from": 2, "accounts_from": 2, "addresses_from": 1, "hosts_from": 1}],
     "out_of_hours": [{"timezone": "Asia/Seoul"}, {"timezone": "Europe/Berlin", "from_hour": 3, "to_hour": 4}],
     "process_tree": [{}, {"since": SINCE, "who": "alice"}],
-    "rare": [{"at_most": 1}],
+    "rare": [{"at_most": 1}, {"at_most": 9, "on_hosts": 3}],
     "search": [{}, {"since": SINCE, "until": UNTIL, "types": "USER_AUTH"}],
-    "silences": [{"minutes": 1}],
+    "silences": [{"minutes": 1}, {"minutes": 1, "since": SINCE, "until": UNTIL}],
     "volume": [{"bucket": bucket} for bucket in ("m", "h", "D", "W")],
 }
 #: A value for each filter of a search.

@@ -56,6 +56,7 @@ def test_a_session_tells_who_came_in_from_where_and_what_was_done(events_of):
         alice | {"type": "CRED_DISP", "exe": "/usr/sbin/sshd"},
         opened("bob", "192.0.2.9", auid_name="bob", ses=3, boot=1),
         run(ses=None),
+        {"type": "MAC_MAP_ADD", "auid": 0, "ses": 0},
     )
     found = tables.sessions(events)
     assert found.columns == (

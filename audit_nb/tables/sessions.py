@@ -13,12 +13,12 @@ def sessions(events: ir.Table, *, collector: bool = False) -> ir.Table:
     program that let them in), address, terminal, began, ended (null while it is open), last (its last event), seconds
     (from began to ended, else to last), events, commands (executions), as_root (executions by root in the session of
     another), sudo (commands given to sudo), failed. A session of which only a part was logged is shown with what
-    there is.
+    there is. The kernel counts sessions from 1; its own records of network labels say `ses=0`.
     """
     seen = view(events, collector=collector)
     inside = program(seen.exe).isin(PRIVILEGE_PROGRAMS).fill_null(False)
     run = has_type(seen, "EXECVE")
-    marked = seen.filter(seen.ses.notnull()).mutate(
+    marked = seen.filter(seen.ses > 0).mutate(
         door=has_type(seen, "USER_START", "USER_LOGIN", "USER_END", "LOGIN") & ~inside,
         closing=has_type(seen, "USER_END") & ~inside,
         run=run,

@@ -1,6 +1,6 @@
 """Silences."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import ibis
 import ibis.expr.types as ir
@@ -32,13 +32,11 @@ def silences(
     spans = ibis.union(_between(inside), *_edges(inside, hosts, since, until))
     spans = spans.mutate(minutes=(spans.until_ms - spans.since_ms) / 60_000)
     found = spans.filter(spans.minutes >= minutes)
-    times = {name: found[f"{name}_ms"].as_timestamp("ms").cast("timestamp(6)") for name in ("since", "until")}
-    columns = ("minutes", "boot", "restarted", "before", "after", "missing")
-    rows = found.select(host=found.host, **times, **{name: found[name] for name in columns})
-    return rows.order_by(ibis.desc("minutes"), "host", "since")
+    columns = ("since", "until", "minutes", "boot", "restarted", "before", "after", "missing")
+    return found.select("host", *columns).order_by(ibis.desc("minutes"), "host", "since")
 
 
-COLUMNS = ("host", "since_ms", "until_ms", "boot", "restarted", "before", "after", "missing")
+COLUMNS = ("host", "since", "until", "since_ms", "until_ms", "boot", "restarted", "before", "after", "missing")
 
 
 def _between(events: ir.Table) -> ir.Table:
@@ -48,6 +46,8 @@ def _between(events: ir.Table) -> ir.Table:
         "host",
         "boot",
         "serial",
+        since=events.time.lag().over(order),
+        until=events.time,
         since_ms=events.time_ms.lag().over(order),
         until_ms=events.time_ms,
         boot_before=events.boot.lag().over(order),
@@ -65,6 +65,8 @@ def _between(events: ir.Table) -> ir.Table:
 def _edges(events: ir.Table, hosts: ir.Table | None, since: datetime | None, until: datetime | None) -> list[ir.Table]:
     """From the beginning of the period to each host's first event, from its last to the end, and hosts without any."""
     ends = events.group_by("host").agg(
+        first=events.time.min(),
+        last=events.time.max(),
         first_ms=events.time_ms.min(),
         last_ms=events.time_ms.max(),
         boot=events.boot.min(),
@@ -75,12 +77,14 @@ def _edges(events: ir.Table, hosts: ir.Table | None, since: datetime | None, unt
     text, boot = ibis.null("string"), ibis.null("int32")
     edges = []
     if since is not None:
-        edges.append(ends.mutate(since_ms=_literal(since), until_ms=ends.first_ms, before=text, **nothing))
+        begin = {"until": ends["first"], "until_ms": ends.first_ms} | _moment(events, "since", since)
+        edges.append(ends.mutate(**begin, before=text, **nothing))
     if until is not None:
-        edges.append(ends.mutate(since_ms=ends.last_ms, until_ms=_literal(until), after=text, boot=boot, **nothing))
+        end = {"since": ends["last"], "since_ms": ends.last_ms} | _moment(events, "until", until)
+        edges.append(ends.mutate(**end, after=text, boot=boot, **nothing))
     if hosts is not None and since is not None and until is not None:
         silent = hosts.select("host").anti_join(ends, "host")
-        whole = {"since_ms": _literal(since), "until_ms": _literal(until)}
+        whole = _moment(events, "since", since) | _moment(events, "until", until)
         edges.append(silent.mutate(**whole, boot=boot, before=text, after=text, **nothing))
     return [edge.select(*COLUMNS) for edge in edges]
 
@@ -90,5 +94,7 @@ def _ms(moment: datetime) -> int:
     return int(aware.timestamp() * 1000)
 
 
-def _literal(moment: datetime) -> ir.IntegerScalar:
-    return ibis.literal(_ms(moment), "int64")
+def _moment(events: ir.Table, name: str, moment: datetime) -> dict[str, ir.Value]:
+    """An end of the period as a time and in milliseconds; engines name the type of times differently."""
+    time = ibis.literal(datetime(1970, 1, 1) + timedelta(milliseconds=_ms(moment))).cast(events.time.type())
+    return {name: time, f"{name}_ms": ibis.literal(_ms(moment), "int64")}
