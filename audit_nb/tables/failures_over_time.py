@@ -3,7 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from audit_nb.tables._attempts import failures
+from audit_nb.tables._attempts import attempts, failures
 
 
 def failures_over_time(events: ir.Table, *, minutes: int = 10, at_least: int = 1, collector: bool = False) -> ir.Table:
@@ -11,26 +11,19 @@ def failures_over_time(events: ir.Table, *, minutes: int = 10, at_least: int = 1
 
     One row for each stretch of `minutes` in which at least `at_least` attempts failed, in order of time: time (its
     beginning, UTC), attempts, hosts, addresses, accounts, address (the one with the most attempts, an attempt without
-    one left out), address_attempts. An attempt that left an authentication and a login counts once. Many addresses and
+    one left out), address_attempts. An attempt counts once, however many records it left. Many addresses and
     accounts at once are an attack in which each address stays below every threshold of its own.
     """
     length = minutes * 60_000
-    failed = failures(events, collector=collector)
-    failed = failed.mutate(
-        stretch=failed.time_ms - failed.time_ms % length,
-        tried=ibis.coalesce(failed.acct, failed.id_name, failed.id.cast("string")),
+    failed = attempts(failures(events, collector=collector))
+    tried = failed.filter(failed.counts).mutate(stretch=ibis._.time_ms - ibis._.time_ms % length)
+    whole = tried.group_by("stretch").agg(
+        attempts=tried.count(),
+        hosts=tried.host.nunique(),
+        addresses=tried.address.nunique(),
+        accounts=tried.name.nunique(),
     )
-    by_attempt = failed.group_by("stretch", "host", "address", "tried").agg(
-        logins=failed.login.sum(), proofs=(~failed.login).sum()
-    )
-    by_attempt = by_attempt.mutate(attempts=ibis.greatest(by_attempt.logins, by_attempt.proofs))
-    whole = by_attempt.group_by("stretch").agg(
-        attempts=by_attempt.attempts.sum(),
-        hosts=by_attempt.host.nunique(),
-        addresses=by_attempt.address.nunique(),
-        accounts=by_attempt.tried.nunique(),
-    )
-    rows = whole.left_join(_worst(by_attempt), "stretch")
+    rows = whole.left_join(_worst(tried), "stretch")
     busy = rows.filter(rows.attempts >= at_least)
     counts = {name: busy[name] for name in ("attempts", "hosts", "addresses", "accounts")}
     table = busy.select(
@@ -42,10 +35,10 @@ def failures_over_time(events: ir.Table, *, minutes: int = 10, at_least: int = 1
     return table.order_by("time")
 
 
-def _worst(by_attempt: ir.Table) -> ir.Table:
+def _worst(tried: ir.Table) -> ir.Table:
     """The address with the most attempts of each stretch; of several the first by name."""
-    known = by_attempt.filter(by_attempt.address.notnull())
-    sums = known.group_by("stretch", "address").agg(address_attempts=known.attempts.sum())
+    known = tried.filter(tried.address.notnull())
+    sums = known.group_by("stretch", "address").agg(address_attempts=known.count())
     order = ibis.window(group_by="stretch", order_by=[ibis.desc("address_attempts"), "address"])
     ranked = sums.mutate(place=ibis.row_number().over(order))
     return ranked.filter(ranked.place == 0).drop("place")
