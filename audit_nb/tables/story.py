@@ -195,16 +195,15 @@ def _described(seen: ir.Table) -> ir.Table:
     fields = joined(said.filter(lambda text: text.notnull()))
     kind = named.kind
     people = kind.isin(("came_in", "left", "login_failed", "became", "became_not", "asked", "account"))
-    what = ibis.cases(
-        (kind.isin(("ran", "asked", "typed")), ibis.coalesce(named.command, named.exe)),
-        (kind.isin(("changed", "opened")), named.file),
-        (kind == "service", named.unit),
-        (kind == "account", ibis.coalesce(named["op"], named.file)),
-        (kind.isin(("audit", "boot", "time", "module")), ibis.coalesce(fields, named.file)),
-        (kind.isin(("anomaly", "denied")), ibis.coalesce(fields, named.command, named.file)),
-        (kind == "called", joined(named["keys"])),
-    )
     doors = kind.isin(("came_in", "left", "login_failed", "became", "became_not"))
+    own_words = ibis.cases(
+        (kind.isin(("ran", "asked", "typed")), ibis.coalesce(named.command, named.exe)),
+        (kind == "service", named.unit),
+        (kind == "account", named["op"]),
+        (kind == "called", joined(named["keys"])),
+        (kind.isin(("audit", "boot", "time", "module", "anomaly", "denied")), ibis.coalesce(fields, named.command)),
+    )
+    what = ibis.ifelse(doors, ibis.null("string"), ibis.coalesce(own_words, named.file))
     how = ibis.cases(
         (doors, named.through),
         (kind == "connected", ibis.cases(*((named.syscall == call, way) for call, way in (TOWARDS | FROM).items()))),
