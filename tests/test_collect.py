@@ -1160,6 +1160,24 @@ def test_a_log_that_was_fetched_is_recognised_on_a_disk(bring, sshd, fetch, held
     assert held() == [lines(0, 650)]
 
 
+def test_a_log_of_which_the_end_was_imported_before_is_fetched_whole_and_counted_once(bring, sshd, fetch, tmp_path):
+    """To find that end within it the file would have to travel first: it is held twice, and the store knows copies."""
+    from audit_nb import store
+
+    server = sshd()
+    server.log.write_bytes(lines(0, 500))
+    (tmp_path / "end").write_bytes(lines(300, 200))
+    bring(tmp_path / "end")
+    assert fetch(server.host())[0].new_bytes == len(lines(0, 500))
+    assert fetch(server.host())[0].new_bytes == 0
+    assert bring(server.log).new_bytes == 0
+    (read,) = store.update(tmp_path / "data")
+    assert read.outcome == "done"
+    events = store.open_events(tmp_path / "data")
+    assert events.count().execute() == 500
+    assert events.serial.nunique().execute() == 500
+
+
 def test_a_last_line_without_newline_is_imported(bring, held, tmp_path):
     """Nobody will finish it; when a longer copy comes after all, the whole line takes its place."""
     (tmp_path / "a").write_bytes(lines(0, 10).removesuffix(b"\n"))
