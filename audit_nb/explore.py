@@ -14,6 +14,7 @@ the answer to the first choice.
 import inspect
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -183,11 +184,17 @@ class Desk:
 
     def _answered(self) -> str:
         question = tables.questions()[self.question.value]
-        answer = _holding(question.function(self.events()), self.text.value.strip())
+        events = self.events()
+        answer = _holding(question.function(events), self.text.value.strip())
         shown = answer.limit(ROWS).to_pyarrow()
         total = shown.num_rows if shown.num_rows < ROWS else int(answer.count().to_pyarrow().as_py())
-        title = f"{question.name}: {question.sentence}" if self._reader.language == "en" else question.name
-        return show.render_table(shown, total, title, None, self._reader)
+        said = (
+            (question.name, question.sentence)
+            if self._reader.language == "en"
+            else (self._say("question"), question.name)
+        )
+        is_blind = not total and not events.count().to_pyarrow().as_py()  # nothing seen is not nothing found
+        return show.render_table(shown, total, ": ".join(said), None, replace(self._reader, blind=is_blind))
 
     def _drawn(self) -> str:
         events = self.events()

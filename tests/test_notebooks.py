@@ -1,18 +1,25 @@
 """Notebooks tell and the package computes; each runs by hand, from any folder, on nothing at all too."""
 
 import ast
+import csv
+import json
 import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import knownlog
 import nbformat
 import papermill
 import pytest
 import yaml
 from hostile import NAMES, fill
+
+from audit_nb import times
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -145,31 +152,193 @@ def test_a_parameter_file_names_only_what_notebooks_take(file: Path) -> None:
     assert yaml.safe_load(file.read_text("utf-8")).keys() <= known
 
 
+# ------------------------------------------------------------------------------------------- played by plain papermill
+
+#: Plays what stands in its input with papermill's own command line, one after the other: importing papermill for each
+#: would take longer than playing. A kernel that could not start (its port was taken meanwhile) is started once more.
+PLAYER = """
+import json, os, sys
+from papermill.cli import papermill
+for job in json.load(sys.stdin):
+    os.makedirs(job["folder"]); os.chdir(job["folder"])
+    os.environ.pop("AUDIT_NB_OUT", None)
+    if job["out"]:
+        os.environ["AUDIT_NB_OUT"] = job["out"]
+    for attempt in (1, 2):
+        said = ""
+        try:
+            papermill.main([*job["arguments"], "--no-progress-bar", "-k", "python3"], standalone_mode=False)
+        except BaseException as fault:
+            said = f"{type(fault).__name__}: {fault}"
+        if "Kernel died before replying" not in said:
+            break
+    print(json.dumps(said), file=sys.__stdout__, flush=True)
+"""
+#: What the story of one host makes of each table: how many rows, or the sum of a column, counted by hand.
+COUNTED = {
+    "overview-summary": {"count of events": 24, "count of failed_logins": 2},
+    "overview-types": {"events": 24},
+    "logins-failed_logins": {"rows": 2},
+    "logins-sessions": {"rows": 1},
+    "logins-failed_by_account": {"failed_logins": 2},
+    "logins-origins": {"events": 1},
+    "privilege-asked": {"granted": 1, "refused": 1, "wrong_passwords": 1},
+    "privilege-refused": {"rows": 2},
+    "privilege-borrowed": {"rows": 1},
+    "privilege-sudoers": {"rows": 1},
+    "commands-commands": {"rows": 2},
+    "commands-by_user": {"events": 2},
+    "files-changed": {"rows": 1},
+    "files-done": {"events": 2},
+    "files-refused": {"events": 1},
+    "network-destinations": {"events": 2},
+    "network-listening": {"events": 1},
+    "network-changes": {"rows": 1},
+    "network-origins": {"events": 1},
+    "system-services": {"started": 1, "failed": 1},
+    "system-modules": {"rows": 1},
+    "system-boots": {"rows": 1},
+    "system-audit": {"rows": 1},
+    "system-anomalies": {"rows": 1},
+    "coverage-coverage": {"events": 24},
+}
+
+
+@dataclass(frozen=True)
+class Plain:
+    """What became of every notebook with every parameter file, and how many of the three hosts the period holds."""
+
+    folder: Path
+    said: dict[tuple[str, str], str]
+    hosts: dict[str, int]
+
+    def shown(self, name: str, file: str) -> str:
+        """Everything that the executed notebook shows, values no bolder than the rest."""
+        assert self.said[name, file] == ""
+        return re.sub("</?b>", "", outputs_of(self.folder / file / name / "out.ipynb"))
+
+    def table(self, file: str, name: str) -> list[dict[str, str]]:
+        """The rows of a CSV."""
+        with (self.folder / file / "out" / "tables" / f"{name}.csv").open(encoding="utf-8", newline="") as text:
+            return list(csv.DictReader(text))
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Plain:
+    """Every notebook, played with every parameter file on a known log, the daily one in Korean, and on nothing at all."""
+    while True:
+        now = datetime.now(UTC)
+        played = play_all(tmp_path_factory.mktemp("plain"), now)
+        if datetime.now(UTC).date() == now.date():  # at midnight, yesterday becomes another day
+            return played
+
+
+def play_all(folder: Path, now: datetime) -> Plain:
+    data = knownlog.fill(folder, now)
+    jobs = {}
+    for path in NOTEBOOKS:
+        for file in PARAMETER_FILES:
+            language = ["-p", "language", "ko"] if file.stem == "daily" else []
+            given = ["-f", str(file), "-p", "data_dir", str(data), *language]
+            jobs[path.stem, file.stem] = {"arguments": given, "out": str(folder / file.stem / "out")}
+        demo = ["-f", str(ROOT / "parameters" / "demo.yaml"), "-r", "data_dir", "nothing"]
+        jobs[path.stem, "nothing"] = {"arguments": demo, "out": None}
+    for (name, file), job in jobs.items():
+        job["folder"] = str(folder / file / name)
+        job["arguments"] = [str(ROOT / "notebooks" / f"{name}.ipynb"), "out.ipynb", *job["arguments"]]
+    return Plain(folder, played_side_by_side(jobs), {file.stem: hosts_in(file, now) for file in PARAMETER_FILES})
+
+
+def played_side_by_side(jobs: dict[tuple[str, str], dict[str, Any]]) -> dict[tuple[str, str], str]:
+    """What papermill said of each job, played by as many processes as there are cores."""
+    environment = {**os.environ, "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONWARNINGS": "ignore"}
+    cores, said = len(os.sched_getaffinity(0)), {}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "env": environment}
+    shares = [list(jobs)[core::cores] for core in range(cores)]
+    players = [subprocess.Popen([sys.executable, "-c", PLAYER], text=True, **pipes) for _ in shares]
+    for player, share in zip(players, shares, strict=True):
+        player.stdin.write(json.dumps([jobs[key] for key in share]))
+        player.stdin.close()
+    for player, share in zip(players, shares, strict=True):
+        said |= dict(zip(share, map(json.loads, player.stdout.read().splitlines()), strict=True))
+        assert player.wait(60) == 0
+    return said
+
+
+def hosts_in(file: Path, now: datetime) -> int:
+    """Of how many of the hosts the story lies in the period of a parameter file."""
+    given = yaml.safe_load(file.read_text("utf-8"))
+    asked = [given[end] and str(given[end]) for end in ("since", "until")]
+    since, until = times.period(*asked, timezone=given["timezone"], now=now)
+    return sum(since <= begin < until for begin in knownlog.beginnings(now).values())
+
+
+each_file = pytest.mark.parametrize("file", [path.stem for path in PARAMETER_FILES])
+
+
+@each_file
 @each_notebook
-def test_a_notebook_runs_by_hand_from_any_folder(path: Path, tmp_path: Path, data_dir: Path) -> None:
-    """`papermill notebooks/… out.ipynb -f parameters/demo.yaml`, and nothing is written but the notebook."""
+def test_a_notebook_plays_under_plain_papermill(path: Path, file: str, plain: Plain) -> None:
+    """`papermill notebooks/… out.ipynb -f parameters/….yaml` needs nothing else, and says what it saw."""
+    shown = plain.shown(path.stem, file)
+    assert plain.hosts[file] > 0
+    if path.stem not in ("host", "incident", "explore"):  # those are about one host or one moment
+        assert f"{plain.hosts[file] * knownlog.EVENTS}" in re.sub("<[^>]+>", "", shown)
+
+
+@each_file
+@pytest.mark.parametrize("table", COUNTED)
+def test_a_table_holds_what_was_counted_by_hand(table: str, file: str, plain: Plain) -> None:
+    """So many of each on one host; the period of the file holds the story of one host or of several."""
+    rows = plain.table(file, table)
+    for column, count in COUNTED[table].items():
+        if column == "rows":
+            found = len(rows)
+        elif column.startswith("count of "):
+            found = sum(int(row["count"]) for row in rows if row["item"] == column.removeprefix("count of "))
+        else:
+            found = sum(int(row[column]) for row in rows)
+        assert found == count * plain.hosts[file], (table, column, rows)
+
+
+@each_notebook
+def test_a_notebook_runs_on_nothing_at_all(path: Path, plain: Plain) -> None:
+    """Without any data it says so, without an error, and nothing is written but the notebook."""
+    shown = plain.shown(path.stem, "nothing")
+    assert "No events: nothing was seen in this period" in shown
+    assert "nothing found" not in shown.replace("What was collected from each host: nothing found", "")
+    assert {entry.name for entry in (plain.folder / "nothing" / path.stem).iterdir()} == {"out.ipynb"}
+
+
+@each_notebook
+def test_a_korean_notebook_says_nothing_in_english(path: Path, plain: Plain) -> None:
+    """No heading of a table, no sentence, no caption, no title of a figure is left in English."""
+    shown = plain.shown(path.stem, "daily")
+    said = re.findall(
+        r"<(?:p|caption|figcaption|summary)[^>]*>(.*?)</(?:p|caption|figcaption|summary)>", shown, re.DOTALL
+    )
+    plainly = [re.sub("<[^>]+>", "", text) for text in said]
+    assert plainly
+    assert [text for text in plainly if re.search("[A-Za-z]{3}", text) and not re.search("[가-힣]", text)] == []
+
+
+def test_a_notebook_runs_by_hand_from_any_folder(tmp_path: Path, data_dir: Path) -> None:
+    """`papermill notebooks/… out.ipynb -f parameters/demo.yaml` in a shell, on names that say hostile things."""
     file = ROOT / "parameters" / "demo.yaml"
-    papermill_says(path, "out.ipynb", "-f", file, "-p", "data_dir", data_dir, cwd=tmp_path)
+    papermill_says(
+        ROOT / "notebooks" / "commands.ipynb", "out.ipynb", "-f", file, "-p", "data_dir", data_dir, cwd=tmp_path
+    )
     shown = outputs_of(tmp_path / "out.ipynb")
     assert f"{3 * len(NAMES)} events" in re.sub("</?b>", "", shown)
     assert "<table>" in shown
     assert {entry.name for entry in tmp_path.iterdir()} <= {"out.ipynb", ".ipython"}
 
 
-@each_notebook
-def test_a_notebook_runs_on_nothing_at_all(path: Path, tmp_path: Path) -> None:
-    """Without any data it says so, without an error."""
-    papermill_says(
-        path, "out.ipynb", "-f", ROOT / "parameters" / "demo.yaml", "-r", "data_dir", "nothing", cwd=tmp_path
-    )
-    shown = outputs_of(tmp_path / "out.ipynb")
-    assert "No events: nothing was seen in this period" in shown
-    assert "nothing found" not in shown.replace("<b>What was collected from each host</b>: nothing found", "")
-
-
 def test_a_relative_data_folder_is_found_from_below(tmp_path: Path, data_dir: Path) -> None:
     """In JupyterLab a notebook runs in notebooks/, and `data` means the project's."""
     (tmp_path / "data").symlink_to(data_dir)
     (tmp_path / "notebooks").mkdir()
-    papermill_says(NOTEBOOKS[0], "out.ipynb", "-p", "data_dir", "data", cwd=tmp_path / "notebooks")
+    papermill_says(
+        ROOT / "notebooks" / "overview.ipynb", "out.ipynb", "-p", "data_dir", "data", cwd=tmp_path / "notebooks"
+    )
     assert "No events" not in outputs_of(tmp_path / "notebooks" / "out.ipynb")
