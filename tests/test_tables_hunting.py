@@ -127,6 +127,14 @@ def test_numbers_used_again_do_not_lose_a_process(events_of):
     assert sorted(column(tables.process_tree(events), "pid")) == [10, 20, 30]
 
 
+def test_a_number_with_another_session_is_another_process_of_the_same_parent(events_of):
+    """Of cron's jobs; a process that logs somebody in has no session before, and stays the same."""
+    jobs = events_of(process(10, 1), process(30, 10, ses=3), process(30, 10, ses=3), process(30, 10, ses=4))
+    assert rows(tables.process_tree(jobs).select("pid", "life", "events")) == [(10, 0, 1), (30, 0, 2), (30, 1, 1)]
+    login = events_of(process(10, 1), process(30, 10), process(30, 10, ses=3), process(30, 10, ses=3))
+    assert rows(tables.process_tree(login).select("pid", "life", "events", "ses")) == [(10, 0, 1, None), (30, 0, 3, 3)]
+
+
 # --------------------------------------------------------------------------------------------------------- new and rare
 
 

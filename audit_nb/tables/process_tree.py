@@ -69,7 +69,7 @@ def process_tree(
     numbers of processes are not.
 
     A number is used again where its parent is another one than before, unless the process was adopted: by init or by
-    one of those above it, in the same session.
+    one of those above it, in the same session; and where its session is another one, as of the jobs that cron starts.
     """
     seen = view(events, collector=collector)
     seen = seen.filter(seen.pid.notnull()).mutate(as_whom=as_whom(seen), moment=moment(seen))
@@ -111,8 +111,8 @@ def _read(chosen: ir.Table) -> list[Row]:
     def told(column: str) -> ir.BooleanValue:
         return chosen[column].notnull()
 
-    newest = ("who", "as_whom", "exe", "command", "ses")
-    sums = chosen.group_by("host", "boot", "pid", "ppid", "minute").agg(
+    newest = ("who", "as_whom", "exe", "command")
+    sums = chosen.group_by("host", "boot", "pid", "ppid", "ses", "minute").agg(
         **{name: chosen[name].argmax(chosen.moment, where=told(name)) for name in newest},
         first=chosen.time.min(),
         began=chosen.moment.min(),
@@ -120,7 +120,7 @@ def _read(chosen: ir.Table) -> list[Row]:
         ended=chosen.moment.max(),
         events=chosen.count(),
     )
-    return sums.order_by("began", "host", "pid", "ppid").limit(MOST).to_pyarrow().to_pylist()
+    return sums.order_by("began", "host", "pid", "ppid", "ses").limit(MOST).to_pyarrow().to_pylist()
 
 
 def _left_out(inside: ir.Table, found: dict[Process, Row]) -> int:
@@ -162,7 +162,9 @@ def _lives_of(number: tuple[Any, ...], parts: list[Row], by_number: dict[tuple[A
 
 
 def _is_adopted(life: Row, part: Row, by_number: dict[tuple[Any, ...], list[Row]], number: tuple[Any, ...]) -> bool:
-    """Whether a part with another parent is the same process, whose parent has ended."""
+    """Whether a part is the same process: of the same parent as it logs in, or of another whose parent has ended."""
+    if life["ppid"] == part["ppid"] and None in (life["ses"], part["ses"]):
+        return True
     alike = life["ses"] == part["ses"] and (life["ses"] is not None or life["exe"] == part["exe"])
     if not alike or part["began"] < life["began"]:
         return False
