@@ -379,6 +379,13 @@ def test_a_verdict_names_the_hosts_of_which_something_is_missing(loss: str) -> N
     assert verdict.judge([], coverage.Hosts(rows, []), [], "en")["level"] == "clean"
 
 
+def test_much_is_said_in_few_words_and_the_worst_of_it() -> None:
+    """On a phone a sentence of eleven figures fills the screen; an alarm is never what is left out."""
+    rows = [{"label": f"n{n}", "value": n, "level": "alarm" if n > 7 else "notice"} for n in range(1, 10)]
+    said = verdict.judge(rows, coverage.Hosts([{"host": "web01"}], []), [], "en")["sentence"]
+    assert said == "1 n1, 2 n2, 3 n3, 4 n4, 8 n8, 9 n9 and 3 more."
+
+
 def test_what_two_notebooks_counted_is_said_once() -> None:
     rows = [{"label": "failed logins", "value": 3, "level": "notice"}] * 2
     assert verdict.judge(rows, coverage.Hosts([{"host": "web01"}], []), [], "en")["sentence"] == "3 failed logins."

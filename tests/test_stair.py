@@ -73,7 +73,7 @@ def test_a_run_has_pages_tables_and_executed_notebooks(walked):
         "db02": "done",
         "app03": "failed",
     }
-    assert [notebook["status"] for notebook in report["notebooks"]] == ["done"] * 3
+    assert len(report["notebooks"]) > 3 and {notebook["status"] for notebook in report["notebooks"]} == {"done"}
 
 
 def test_a_second_report_fetches_nothing_and_says_so(walked):
@@ -98,7 +98,7 @@ def test_the_letter_waits_with_text_pages_charts_and_tables(walked):
     path = sorted((folder / "outbox").glob("*.eml"))[0]
     message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
     kinds = [part.get_content_type() for part in message.walk()]
-    assert "39 failed logins" in message["Subject"]
+    assert "2 logins after 3 failures or more" in message["Subject"], "an alarm goes before what is only notable"
     assert "39 failed logins" in message.get_body(("plain",)).get_content().replace("\n", " ")
     assert kinds.count("image/png") >= 1
     run = runs(folder)[0]

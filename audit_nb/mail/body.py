@@ -66,8 +66,7 @@ class Content:
 def subject(report: Report, tag: str | None) -> str:
     """Verdict, period and coverage: `[web-fleet] 37 failed logins · 2026-11-22 · 14 of 15 hosts`."""
     say, hosts = partial(words.say, language=report.language), report.seen
-    figures = [say("verdict.figure", value=row.shown, label=row.label) for row in report.found]
-    found = list(dict.fromkeys(figures))[:3]
+    found = [say("verdict.figure", value=row.shown, label=row.label) for row in report.most_important(3)]
     if report.failed_notebooks:
         found.append(say("mail.notebooks_failed", n=len(report.failed_notebooks)))
     finding = ", ".join(found) or say(f"levels.{report.verdict.level}")

@@ -187,6 +187,12 @@ class Report(Said):
         """The headlines that call for attention, in the order of the report."""
         return [row for row in self.headlines if row.level in ("alarm", "notice") and row.value]
 
+    def most_important(self, most: int) -> Sequence[Headline]:
+        """So many of those, in the order of the report: alarms go before notices. What two say is said once."""
+        distinct = list({(row.label, row.value): row for row in self.found}.values())
+        chosen = sorted(distinct, key=lambda row: row.level != "alarm")[:most]
+        return [row for row in distinct if row in chosen]
+
     @property
     def by_importance(self) -> Sequence[Headline]:
         """The headlines, those that call for attention before the others."""

@@ -15,6 +15,7 @@ from audit_nb import words
 from audit_nb.report.coverage import Hosts, is_lossy
 
 MOST_NAMES = 5
+MOST_FIGURES = 6
 
 
 def headlines(results: Iterable[Mapping[str, Any]], earlier: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -37,8 +38,7 @@ def headlines(results: Iterable[Mapping[str, Any]], earlier: Mapping[str, Any] |
 def judge(headlines: Sequence[Mapping[str, Any]], hosts: Hosts, failed: Sequence[str], language: str) -> dict[str, str]:
     """The level and the sentence."""
     found = [row for row in headlines if row["level"] in ("alarm", "notice") and row["value"]]
-    figures = [words.say("verdict.figure", language, value=row["value"], label=row["label"]) for row in found]
-    parts = [", ".join(dict.fromkeys(figures))] if figures else []  # two notebooks may have counted the same
+    parts = [_figures(found, language)] if found else []
     if hosts.missing:
         parts.append(
             words.say(
@@ -81,3 +81,16 @@ def _listed(names: Sequence[str], language: str) -> str:
     shown = ", ".join(words.visible(name) for name in names[:MOST_NAMES])
     rest = len(names) - MOST_NAMES
     return shown if rest <= 0 else words.say("verdict.and_more", language, names=shown, n=rest)
+
+
+def _figures(found: Sequence[Mapping[str, Any]], language: str) -> str:
+    """What was found, in the order of the report; of much the alarms before the notices. What two say is said once."""
+    distinct = list({(row["label"], row["value"]): row for row in found}.values())
+    chosen = sorted(distinct, key=lambda row: row["level"] != "alarm")[:MOST_FIGURES]
+    said = [
+        words.say("verdict.figure", language, value=row["value"], label=row["label"])
+        for row in distinct
+        if row in chosen
+    ]
+    rest = len(distinct) - len(chosen)
+    return ", ".join(said) + (f" {words.say('mail.more', language, n=rest)}" if rest else "")
