@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["covered", "moments"]
 
 BINS = {charts.WIDE: 150, charts.NARROW: 70}
+BOTTOM, HEIGHT = 0.38, {charts.WIDE: 0.76, charts.NARROW: 0.4}  # of a lane; on a phone its name stands above it
 THINNEST = 1 / 400  # of the width: a stretch of a second is still seen
 
 SHORT = timedelta(hours=1)  # so little that its seconds matter
@@ -87,13 +88,14 @@ class Covered:
             return figure
         left, right = date2num(ends)
         for place, host in enumerate(names):
-            axes.broken_barh([(left, right - left)], (place - 0.3, 0.6), color=charts.GRID)
+            room = (place + BOTTOM - HEIGHT[look.width], HEIGHT[look.width])
+            axes.broken_barh([(left, right - left)], room, color=charts.GRID)
             rows = self.frame[self.frame.host == host].dropna(subset=["since"])
             starts = date2num(rows["since"].to_numpy())
             widths = date2num(rows["until"].to_numpy()) - starts
             thin = (right - left) * THINNEST
             spans = [(start, max(width, thin)) for start, width in zip(starts, widths, strict=True)]
-            axes.broken_barh(spans, (place - 0.3, 0.6), color=charts.COLOURS[0])
+            axes.broken_barh(spans, room, color=charts.COLOURS[0])
         _time_axis(axes, ends, look)
         return figure
 
@@ -164,8 +166,9 @@ class Moments:
         for place, name in enumerate(names):
             rows = self.frame[self.frame[self.lane] == name]
             counts, _ = np.histogram(date2num(rows[self.time].to_numpy()), edges, weights=rows[self.value])
-            tops = place + 0.4 - 0.8 * np.where(counts > 0, np.maximum(np.log1p(counts) / _most(counts), 0.25), 0)
-            axes.stairs(tops, edges, baseline=place + 0.4, fill=True, color=charts.COLOURS[0])
+            heights = np.where(counts > 0, np.maximum(np.log1p(counts) / _most(counts), 0.25), 0)
+            tops = place + BOTTOM - HEIGHT[look.width] * heights
+            axes.stairs(tops, edges, baseline=place + BOTTOM, fill=True, color=charts.COLOURS[0])
         if self.at is not None:
             axes.axvline(date2num(self.at), color=charts.COLOURS[4], linewidth=1.4, linestyle="--")
         _time_axis(axes, ends, look)
@@ -209,7 +212,7 @@ def _canvas(look: Look, names: list[str]) -> tuple["Figure", "Axes"]:
     axes.set_yticks(range(len(names)), [""] * len(names) if above else shown, parse_math=False)
     axes.set_ylim(len(names) - 0.4, -0.9 if above else -0.6)
     for place, name in enumerate(shown if above else ()):
-        place_of_name = (0, place - 0.42)
+        place_of_name = (0, place - 0.06)
         axes.annotate(name, place_of_name, xycoords=("axes fraction", "data"), va="bottom", parse_math=False)
     return figure, axes
 
