@@ -89,13 +89,13 @@ class Covered:
         left, right = date2num(ends)
         for place, host in enumerate(names):
             room = (place + BOTTOM - HEIGHT[look.width], HEIGHT[look.width])
-            axes.broken_barh([(left, right - left)], room, color=charts.GRID)
+            axes.broken_barh([(left, right - left)], room, color=charts.GRID, linewidth=0)
             rows = self.frame[self.frame.host == host].dropna(subset=["since"])
             starts = date2num(rows["since"].to_numpy())
             widths = date2num(rows["until"].to_numpy()) - starts
             thin = (right - left) * THINNEST
             spans = [(start, max(width, thin)) for start, width in zip(starts, widths, strict=True)]
-            axes.broken_barh(spans, room, color=charts.COLOURS[0])
+            axes.broken_barh(spans, room, color=charts.COLOURS[0], linewidth=0)
         _time_axis(axes, ends, look)
         return figure
 

@@ -95,6 +95,7 @@ _DARK = (
     + _recoloured("fill", charts.QUIET, "#a0a9b4")
     + _recoloured("stroke", charts.QUIET, "#a0a9b4")
     + _recoloured("stroke", charts.GRID, "#343b44")
+    + _recoloured("fill", charts.GRID, "#343b44")
     + _recoloured("fill", charts.COLOURS[0], "#3d9be0")
     + "}</style>"
 )
