@@ -70,6 +70,7 @@ STYLE_MIME = "application/vnd.audit-nb.style"  # marks the style of an open note
 _STYLE = """<style>
 .nb-table{max-height:26em;overflow:auto}.nb-table table{border-collapse:collapse}
 .nb-table caption{text-align:left;font-weight:600}.nb-table td,.nb-table th{padding:.2em .7em;text-align:left!important}
+.nb-table td{white-space:pre-wrap}
 .nb-table .n{text-align:right!important;font-variant-numeric:tabular-nums}.nb-null{opacity:.6}.nb-ctl{color:#b35900}
 .nb-tile{display:inline-block;margin:0 2em 0 0}.nb-tile b{font-size:1.6em;display:block}.nb-finding{font-weight:600}
 .nb-next summary{cursor:pointer;opacity:.8}
