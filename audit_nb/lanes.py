@@ -75,7 +75,8 @@ class Covered:
         shares = self._shares()
         if shares is None:
             return words.say("charts.nothing", look.language)
-        listed = ", ".join(f"{words.visible(str(host))} {share:.0%}" for host, share in shares.items())
+        drawn = shares.iloc[: self.most]
+        listed = ", ".join(f"{words.visible(str(host))} {share:.0%}" for host, share in drawn.items())
         return words.say("lanes.covered_alt", look.language, finding=self.finding(look), listed=listed)
 
     def draw(self, look: Look) -> "Figure":
@@ -97,6 +98,9 @@ class Covered:
             spans = [(start, max(width, thin)) for start, width in zip(starts, widths, strict=True)]
             axes.broken_barh(spans, room, color=charts.COLOURS[0], linewidth=0)
         _time_axis(axes, ends, look)
+        if shares is not None and len(shares) > len(names):
+            cut = words.say("lanes.cut", look.language, shown=len(names), total=len(shares))
+            axes.set_xlabel(f"{axes.get_xlabel()} · {cut}", loc="left")
         return figure
 
     def data(self) -> "pd.DataFrame":

@@ -54,6 +54,7 @@ def test_of_many_hosts_the_least_covered_are_drawn():
     frame = pd.DataFrame({"host": hosts, "since": minute(0), "until": [minute(n + 1) for n in range(100)]})
     axes = drawn(lanes.covered(frame, since=minute(0), until=minute(100))).axes[0]
     assert len(axes.get_yticks()) == 20
+    assert axes.get_xlabel().endswith("호스트 100대 중 기록이 가장 적은 20대")
 
 
 def test_stretches_that_overlap_count_once():
