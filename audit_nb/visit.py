@@ -8,7 +8,7 @@ import logging
 import posixpath
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -124,14 +124,20 @@ class Visit:
             )
             newest = max((remote.mtime for remote in opened), default=0)
             segments = self.new_segments
+            ahead = self._packed_ahead(sftp.connection, logs, places, stack)
+            packed = next(ahead, None)
             for (remote, log), place in zip(logs, places, strict=True):
                 if self.new_segments != segments:  # the file before may have been a copy of this one
                     place = lineage.recognise(self.archive, name, log)
                 moment = None if place.whole else first_moment(log.read_at(place.held, EDGE))
                 seen.setdefault(place.source, []).append(moment)
                 finished = self._finished(remote, log, newest)
-                if log is remote and self._packs and possible(sftp.connection, remote, place.held) and not place.whole:
-                    place = self._take_packed(sftp.connection, remote, place, origin, finished=finished)
+                if packed is not None and packed.path == remote.path:
+                    following = next(ahead, None)
+                    if self._packs and not place.whole:
+                        place = self._take_packed(packed, remote, place, origin, finished=finished)
+                    packed.close()
+                    packed = following
                 changed |= self.take(log, place, origin, finished=finished)
                 if log is not remote:
                     self._remember(remote, place)
@@ -146,9 +152,21 @@ class Visit:
         quiet = self.started_at.timestamp() - remote.mtime > FINISHED_AFTER_S
         return log is not remote or remote.mtime < newest or quiet
 
+    def _packed_ahead(
+        self, connection: Connection, logs: list[tuple[RemoteFile, Any]], places: list[lineage.Place], stack: ExitStack
+    ) -> Iterator[PackedRemote]:
+        """The files that are worth a compressor on the host; each was begun when it is asked for."""
+        for (remote, log), place in zip(logs, places, strict=True):
+            if log is remote and not place.whole and possible(connection, remote, place.held):
+                packed = PackedRemote(remote, connection)
+                stack.callback(packed.close)
+                if self._packs:
+                    packed.begin(place.held)
+                yield packed
+
     def _take_packed(
         self,
-        connection: Connection,
+        packed: PackedRemote,
         remote: RemoteFile,
         place: lineage.Place,
         origin: lineage.Origin,
@@ -156,7 +174,6 @@ class Visit:
         finished: bool,
     ) -> lineage.Place:
         """Take a file through a compressor on the host; the place from which it is to be read plainly."""
-        packed = PackedRemote(remote, connection)
         done = self._done
         try:
             self.take(packed, place, replace(origin, via=f"{origin.via}, compressed by zstd"), finished=finished)

@@ -257,6 +257,19 @@ def test_a_host_that_does_not_compress_is_read_plainly(sshd, fetch, held, tmp_pa
     assert held() == [lines(0, 50_000)]
 
 
+@pytest.mark.parametrize("sessions", [1, 2, 10])
+def test_a_host_that_allows_few_sessions_is_read_all_the_same(sshd, fetch, held, tmp_path, sessions):
+    """With MaxSessions 1 nothing runs beside SFTP; with 2 one compressor does, and not the next one meanwhile."""
+    server = sshd(f"MaxSessions {sessions}")
+    for number, name in enumerate(("audit.log.2", "audit.log.1", "audit.log")):
+        server.log.with_name(name).write_bytes(lines(100_000 * number, 30_000))
+    (result,) = fetch(server.host(facts=True))
+    assert (result.outcome, result.reason) == ("done", None)
+    assert held() == [lines(100_000 * number, 30_000) for number in range(3)]
+    packed = [via == "sftp, compressed by zstd" for via in vias(tmp_path)]
+    assert (packed[0], all(packed)) == {1: (False, False), 2: (True, all(packed)), 10: (True, True)}[sessions]
+
+
 def test_nothing_is_run_on_a_host_where_the_inventory_forbids_it(sshd, fetch, held, tmp_path):
     """`compress: false` and `facts: false` leave SFTP alone."""
     server = sshd("ForceCommand internal-sftp")
@@ -900,7 +913,9 @@ def test_kill_9_at_random_moments_leaves_an_archive_that_goes_on(sshd, fetch, he
     command = [sys.executable, "-c", FORKED_FETCH, hosts, tmp_path / "data"]
     forker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     written = killed = rounds = 0
-    longest_s = 0.05  # after the first step; shorter when a fetch had ended by then, so that most moments are within one
+    longest_s = (
+        0.05  # after the first step; shorter when a fetch had ended by then, so that most moments are within one
+    )
     while killed < 50:
         rounds += 1
         assert rounds <= 150, "most fetches had ended before they were killed"

@@ -6,6 +6,7 @@ first one that is wanted, and the end of each block (`exact` is False), are comp
     nice -n 19 zstd -q -c -1 -- /var/log/audit/audit.log.1
 """
 
+import contextlib
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 
@@ -13,6 +14,7 @@ import paramiko
 
 from audit_nb.errors import AuditNbError
 from audit_nb.ssh.connection import Connection
+from audit_nb.ssh.route import SshError
 from audit_nb.ssh.sftp import HEAD, RemoteFile
 
 WORTHWHILE = 2 << 20  # fewer bytes than this are there before a command has started
@@ -31,6 +33,20 @@ class PackedRemote:
     def __init__(self, remote: RemoteFile, connection: Connection) -> None:
         self._remote, self._connection = remote, connection
         self.path, self.size = remote.path, remote.size
+        self._begun: tuple[int, paramiko.Channel] | None = None
+
+    def begin(self, offset: int) -> None:
+        """Let the host begin to compress what follows `offset` while something else is read; no refusal is told yet."""
+        start = max(0, offset - HEAD)
+        if self._begun is None:
+            with contextlib.suppress(PackingFailed, SshError):
+                self._begun = (start, self._started(start, self.size))
+
+    def close(self) -> None:
+        """End what was begun and not read."""
+        if self._begun is not None:
+            self._begun[1].close()
+            self._begun = None
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Bytes at an offset, of the open file."""
@@ -63,15 +79,11 @@ class PackedRemote:
         import pyarrow as pa
 
         count = 0
-        with self._connection.failures(f"read {self.path}"), self._connection.channel() as channel:
-            try:
-                sudo = self._connection.host.sudo
-                self._connection.start(channel, command(self.path, start, end, sudo=sudo))
-                channel.shutdown_write()  # a program that reads its input instead of the file ends at once
-            except paramiko.SSHException as fault:
-                if self._connection.transport.is_active():
-                    raise PackingFailed(f"{self._name}: the login may run no command ({fault})") from fault
-                raise
+        if self._begun is None or self._begun[0] != start:
+            self.close()
+            self._begun = (start, self._started(start, end))
+        (_, channel), self._begun = self._begun, None
+        with self._connection.failures(f"read {self.path}"), channel:
             plain = pa.CompressedInputStream(pa.PythonFile(_Reader(channel.recv), mode="r"), "zstd")
             try:
                 while count < end - start and (piece := plain.read(min(PIECE, end - start - count))):
@@ -83,6 +95,26 @@ class PackedRemote:
                 raise
         if count < end - start:
             raise PackingFailed(f"{self._name}: the host compressed {count:,} of {end - start:,} bytes of {self.path}")
+
+    def _started(self, start: int, end: int) -> paramiko.Channel:
+        """A session in which the command was started; raises PackingFailed where the host allows none."""
+        connection = self._connection
+        try:
+            channel = connection.channel()
+        except SshError as fault:
+            if connection.transport.is_active():  # MaxSessions
+                raise PackingFailed(f"{self._name}: no further session is allowed ({fault.__cause__})") from fault
+            raise
+        try:
+            with connection.failures(f"read {self.path}"):
+                connection.start(channel, command(self.path, start, end, sudo=connection.host.sudo))
+                channel.shutdown_write()  # a program that reads its input instead of the file ends at once
+        except SshError as fault:
+            channel.close()
+            if connection.transport.is_active():
+                raise PackingFailed(f"{self._name}: the login may run no command ({fault.__cause__})") from fault
+            raise
+        return channel
 
 
 class _Reader:
