@@ -10,6 +10,7 @@ import re
 import subprocess
 from collections import Counter
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
@@ -63,13 +64,24 @@ MASKED = re.compile(r"unknown-[0-9a-f]{8}")
 
 
 @pytest.fixture(scope="module")
-def log(request, tmp_path_factory):
+def stored(tmp_path_factory):
+    """The events of a log as a file, made once."""
+    folder = tmp_path_factory.mktemp("aureport")
+
+    @cache
+    def make(pattern):
+        path = folder / f"{hashlib.sha256(pattern.encode()).hexdigest()}.parquet"
+        pq.write_table(events.plain(events.read_events(pieces(pattern), host="host").events), path)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def log(request, stored):
     """The events of a log, or of a part of it."""
     said = SAID[request.param]
-    table = events.plain(events.read_events(pieces(said["log"]), host="host").events)
-    path = tmp_path_factory.mktemp(request.param) / "events.parquet"
-    pq.write_table(table, path)
-    found = ibis.duckdb.connect().read_parquet(path)
+    found = ibis.duckdb.connect().read_parquet(stored(said["log"]))
     if said["period"]:
         since, until = (datetime.strptime(word, "%m/%d/%y %H:%M:%S") for word in said["period"])
         found = found.filter(found.time >= since, found.time < until + timedelta(seconds=1))

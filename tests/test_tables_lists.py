@@ -159,7 +159,7 @@ def test_files_are_what_was_touched_and_not_the_directories_it_stands_in(events_
         ("passwd", "/etc", {}, "/etc/passwd"),
         ("passwd", "/", {}, "/passwd"),
         ("../etc/./passwd", "/usr", {}, "/etc/passwd"),
-        ("/a/b/../../etc//x", "/usr", {}, "/etc//x"),
+        ("/a/b/../../etc//x", "/usr", {}, "/etc/x"),
         ("..hidden", "/usr", {}, "/usr/..hidden"),
         ("/srv/.git/x", "/usr", {}, "/srv/.git/x"),
         ("passwd", None, {}, "passwd"),

@@ -16,6 +16,9 @@ them). Source: src/ausearch-lol.c, ausearch-parse.c, aureport-scan.c of audit-us
 the captures.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import ibis
 import ibis.expr.types as ir
 
@@ -42,9 +45,31 @@ def view(events: ir.Table, *, sockets: bool, uids: bool = False) -> ir.Table:
     `sockets` says that the report looks at addresses or files, `uids` that it looks at uids: it drops more events
     then.
     """
-    read = events.filter(~dropped(events, sockets=sockets, uids=uids))
-    parts = ibis.ifelse(divided(read), ibis.array([0, 1]), ibis.array([0]))
-    return _fields(_parts(read.mutate(alone=_stands_alone(read), part=parts.unnest())))
+    return read(noted(events, sockets=sockets, uids=uids), *FIELDS)
+
+
+def noted(events: ir.Table, *, sockets: bool, uids: bool = False) -> ir.Table:
+    """The events that aureport does not drop, with what its rules ask of the records themselves.
+
+    `form` is the body of the first record, its values taken out (`hostname=? addr=* terminal=* res=failed`), where that
+    is no system call; `denied` says that an access was refused, `peer` is the address of an internet socket.
+    """
+    kept = events.filter(~dropped(events, sockets=sockets, uids=uids))
+    form = ibis.ifelse(kept.type == "SYSCALL", "", kept.records[0]["form"].fill_null(""))
+    denied = _if(kept.types.contains("AVC"), _values(kept, "seresult").contains("denied").fill_null(False))
+    inet = kept.socket["saddr"].re_search("^0(?:2|A)00")
+    return kept.mutate(form=form, denied=denied, peer=_only(inet, kept.socket["address"]))
+
+
+def read(seen: ir.Table, *fields: str) -> ir.Table:
+    """The parts that aureport makes of the noted events, with these of its fields as it reads them.
+
+    What several events share may be counted first: of `seen` only the columns are asked that the fields need.
+    """
+    parts = ibis.ifelse(divided(seen), ibis.array([0, 1]), ibis.array([0]))
+    part = _parts(seen.mutate(alone=_stands_alone(seen), part=parts.unnest()))
+    found = part.mutate(**{name: FIELDS[name](part, _Read.of(part)) for name in fields})
+    return found.mutate(syscall=found.syscall_nr.cast("string")) if "syscall_nr" in fields else found
 
 
 def divided(events: ir.Table) -> ir.BooleanValue:
@@ -65,35 +90,54 @@ def _parts(split: ir.Table) -> ir.Table:
     return parts.mutate(type=parts.types[0]).filter(lambda rows: rows.type != "EOE")
 
 
-def _fields(part: ir.Table) -> ir.Table:
-    """The fields that aureport reads from the records of each part; null where it reads none."""
-    called = part.types.contains("SYSCALL")
-    lone = part.alone & ~part.type.re_search(f"^(?:{NOT_READ})$")
-    daemon = lone & part.type.startswith("DAEMON_")
-    simple = lone & part.type.startswith("MAC_")
-    login = lone & (part.type == "LOGIN")
-    user = lone & ~daemon & ~simple & ~login
-    subject = called | user | _any(part, *SUBJECTS)
-    fields = part.mutate(
-        success=_success(part, called | lone, user | daemon),
-        who=_who(part, lone | called),
-        pid=_pid(part, subject | login | daemon | _any(part, "AVC", "TTY")),
-        uid=_uid(part, subject | login | _any(part, "TTY", "ANOM_PROMISCUOUS"), daemon),
-        syscall_nr=ibis.ifelse(called | _any(part, "SECCOMP"), part.syscall_nr.fill_null(0), 0),
-        terminal=_terminal(part, called | user | _any(part, "ANOM_LINK", "FEATURE_CHANGE")),
-        exe=_exe(part, subject),
-        comm=_only(subject | _any(part, "AVC", "TTY") | _integrity(part), part.comm),
-        keys=_only(called | simple | _any(part, "CONFIG_CHANGE", *MAC), part["keys"]),
-        acct=_only(user, part.acct),
-        account=_only(user, part.account),
-        address=_address(part, user),
-        names=_names(part),
-    )
-    return fields.mutate(syscall=fields.syscall_nr.cast("string"))
+@dataclass(frozen=True)
+class _Read:
+    """Of which kind the records of a part are: that decides what is read from them."""
+
+    called: ir.BooleanValue
+    lone: ir.BooleanValue
+    daemon: ir.BooleanValue
+    simple: ir.BooleanValue
+    login: ir.BooleanValue
+    user: ir.BooleanValue
+    subject: ir.BooleanValue
+
+    @classmethod
+    def of(cls, part: ir.Table) -> "_Read":
+        called = part.types.contains("SYSCALL")
+        lone = part.alone & ~part.type.re_search(f"^(?:{NOT_READ})$")
+        daemon = lone & part.type.startswith("DAEMON_")
+        simple = lone & part.type.startswith("MAC_")
+        login = lone & (part.type == "LOGIN")
+        user = lone & ~daemon & ~simple & ~login
+        return cls(called, lone, daemon, simple, login, user, called | user | _any(part, *SUBJECTS))
+
+
+#: The fields that aureport reads from the records of a part; null where it reads none.
+FIELDS: dict[str, Callable[[ir.Table, _Read], ir.Value]] = {
+    "success": lambda part, of: _success(part, of.called | of.lone, of.user | of.daemon),
+    "who": lambda part, of: _who(part, of.lone | of.called),
+    "pid": lambda part, of: _pid(part, of.subject | of.login | of.daemon | _any(part, "AVC", "TTY")),
+    "uid": lambda part, of: _uid(part, of.subject | of.login | _any(part, "TTY", "ANOM_PROMISCUOUS"), of.daemon),
+    "syscall_nr": lambda part, of: ibis.ifelse(of.called | _any(part, "SECCOMP"), part.syscall_nr.fill_null(0), 0),
+    "terminal": lambda part, of: _terminal(part, of.called | of.user | _any(part, "ANOM_LINK", "FEATURE_CHANGE")),
+    "exe": lambda part, of: _exe(part, of.subject),
+    "comm": lambda part, of: _only(of.subject | _any(part, "AVC", "TTY") | _integrity(part), part.comm),
+    "keys": lambda part, of: _only(of.called | of.simple | _any(part, "CONFIG_CHANGE", *MAC), part["keys"]),
+    "acct": lambda part, of: _only(of.user, part.acct),
+    "account": lambda part, of: _only(of.user, part.account),
+    "address": lambda part, of: _address(part, of.user),
+    "names": lambda part, of: _names(part),
+}
 
 
 def _only(read: ir.BooleanValue, value: ir.Value) -> ir.Value:
     return ibis.ifelse(read, value, ibis.null(value.type()))
+
+
+def _if(asked: ir.BooleanValue, answer: ir.BooleanValue) -> ir.BooleanValue:
+    """Both, the second asked only where the first holds: it is dear."""
+    return ibis.ifelse(asked.fill_null(False), answer, False)
 
 
 def _any(part: ir.Table, *types: str) -> ir.BooleanValue:
@@ -116,24 +160,18 @@ def _success(part: ir.Table, read: ir.BooleanValue, spoken: ir.BooleanValue) -> 
     known = _only(
         read | _integrity(part) | _any(part, *SUBJECTS, *MAC, "CONFIG_CHANGE", "ANOM_PROMISCUOUS"), part.success
     )
-    word = _form(part)
+    word = part.form
     mistaken = spoken & (known == False) & word.contains("res=") & ~word.contains("res=failed")  # noqa: E712
     silent = part.types.contains("CONFIG_CHANGE") & known.isnull()
     decision = _any(part, "AVC") & known.isnull()
-    denied = _values(part, "seresult").contains("denied").fill_null(False)
-    return ibis.cases(((mistaken | silent).fill_null(False), True), (decision, ~denied), else_=known)
-
-
-def _form(part: ir.Table) -> ir.StringValue:
-    """The body of the event's first record, its values taken out: `hostname=? addr=* terminal=* res=failed`."""
-    return part.records[0]["form"].fill_null("")
+    return ibis.cases(((mistaken | silent).fill_null(False), True), (decision, ~part.denied), else_=known)
 
 
 def _who(part: ir.Table, read: ir.BooleanValue) -> ir.StringValue:
     """The auid as a number; -2 where aureport reads none."""
     always = read | _any(part, *SUBJECTS, "ANOM_PROMISCUOUS", "TTY", *MAC)
     named = _any(part, "CONFIG_CHANGE") | _integrity(part)
-    unset = ibis.ifelse(always | (named & _form(part).re_search("(^| )auid=")), -1, -2)
+    unset = ibis.ifelse(always | (named & part.form.re_search("(^| )auid=")), -1, -2)
     return ibis.ifelse(always | named, ibis.coalesce(part.auid, unset), -2).cast("string")
 
 
@@ -144,7 +182,7 @@ def _pid(part: ir.Table, read: ir.BooleanValue) -> ir.IntegerValue:
 
 def _uid(part: ir.Table, read: ir.BooleanValue, daemon: ir.BooleanValue) -> ir.IntegerValue:
     """The uid; 0 where these records have none. Of auditd's own records it reads one only behind the pid."""
-    behind = daemon & _form(part).re_search(r"(?:^| )pid=\S+ (?:.* )?uid=")
+    behind = daemon & part.form.re_search(r"(?:^| )pid=\S+ (?:.* )?uid=")
     missing = _any(part, "NETFILTER_CFG", "EVENT_LISTENER") | _integrity(part)
     return ibis.ifelse(missing, part.uid.fill_null(0), _only(read | behind, part.uid))
 
@@ -158,16 +196,15 @@ def _terminal(part: ir.Table, read: ir.BooleanValue) -> ir.StringValue:
 
 def _exe(part: ir.Table, read: ir.BooleanValue) -> ir.StringValue:
     unnamed = _any(part, "NETFILTER_CFG", "EVENT_LISTENER") & part.exe.isnull()
-    unknown = part.alone & _form(part).contains(" exe=? ")
+    unknown = part.alone & part.form.contains(" exe=? ")
     return ibis.cases((unnamed, "(null)"), (unknown, "?"), (read, part.exe))
 
 
 def _address(part: ir.Table, user: ir.BooleanValue) -> ir.StringValue:
     """`hostname=`, or `addr=` where that is exactly `?`; else the peer of an internet socket."""
-    unknown = _form(part).contains("hostname=?") | (part.hostname == "?")
+    unknown = part.form.contains("hostname=?") | (part.hostname == "?")
     origin = ibis.ifelse(unknown.fill_null(False), part.addr.fill_null("?"), part.hostname)
-    inet = part.socket["saddr"].re_search("^0(?:2|A)00")
-    return ibis.cases((user, origin), (inet, part.socket["address"]))
+    return ibis.ifelse(user, origin, part.peer)
 
 
 def _names(part: ir.Table) -> ir.ArrayValue:
@@ -176,13 +213,38 @@ def _names(part: ir.Table) -> ir.ArrayValue:
     A name that begins with `./` or `..` is put after the working directory; a missing one is `(null)`.
     """
     none = ibis.literal([], "array<string>")
-    paths = part.paths.map(lambda path: _joined(path["name"].fill_null("(null)"), part.cwd))
-    socket = part.socket["path"].re_replace("^@", "")
-    unix = part.socket["saddr"].startswith("0100") & socket.notnull()
-    decided = ibis.ifelse(_any(part, "AVC", "CONFIG_CHANGE"), _values(part, "path", "name"), none)
-    several = (decided, ibis.ifelse(unix, ibis.array([socket]), none), paths)
-    first, *others = (ibis.coalesce(names, none) for names in several)
+    paths = part.paths.map(lambda path: _joined(path["name"], part.cwd))
+    socket = ibis.ifelse(_is_unix(part), ibis.array([_unix(part)]), none)
+    decided = ibis.ifelse(_decided(part), _values(part, "path", "name"), none)
+    first, *others = (ibis.coalesce(names, none) for names in (decided, socket, paths))
     return first.concat(*others)
+
+
+def names_apart(seen: ir.Table, *columns: str) -> ir.Table:
+    """Each of `_names` of the noted events once with the other columns, in a column `name`: reckoned for few rows."""
+    touching = seen.select(*columns, "cwd", path=seen.paths.unnest())
+    paths = touching.select(*columns, "cwd", path=touching.path["name"]).distinct()
+    paths = paths.select(*columns, name=_joined(paths.path, paths.cwd))
+    unix = seen.filter(_is_unix(seen))
+    decided = seen.filter(_decided(seen))
+    return ibis.union(
+        paths,
+        unix.select(*columns, name=_unix(unix)),
+        decided.select(*columns, name=_values(decided, "path", "name").unnest()),
+        distinct=True,
+    )
+
+
+def _is_unix(part: ir.Table) -> ir.BooleanValue:
+    return (part.socket["saddr"].startswith("0100") & part.socket["path"].notnull()).fill_null(False)
+
+
+def _unix(part: ir.Table) -> ir.StringValue:
+    return part.socket["path"].re_replace("^@", "")
+
+
+def _decided(part: ir.Table) -> ir.BooleanValue:
+    return _any(part, "AVC", "CONFIG_CHANGE")
 
 
 def _values(part: ir.Table, *keys: str) -> ir.ArrayValue:
@@ -190,7 +252,8 @@ def _values(part: ir.Table, *keys: str) -> ir.ArrayValue:
     return part.other.filter(lambda other: other["key"].isin(keys)).map(lambda other: other["value"])
 
 
-def _joined(name: ir.StringValue, cwd: ir.StringValue) -> ir.StringValue:
+def _joined(path: ir.StringValue, cwd: ir.StringValue) -> ir.StringValue:
+    name = path.fill_null("(null)")
     near = (name.startswith("./") | name.startswith("..")) & cwd.notnull()
     return ibis.ifelse(near, cwd + "/" + name, name)
 
@@ -202,12 +265,14 @@ def dropped(events: ir.Table, *, sockets: bool, uids: bool = False) -> ir.Boolea
     and, where it looks for a uid behind the auid, a change of audit's features, which has it before.
     """
     forms = events.records.map(lambda record: record["form"])
-    apparmor = events.types.contains("AVC") & (forms.filter(lambda form: form.contains("apparmor=")).length() > 0)
+    apparmor = forms.filter(lambda form: form.contains("apparmor=")).length() > 0
     call = form_of(events, "SYSCALL")
-    cut = events.types.contains("SYSCALL") & ~call.re_search(
-        r"syscall=\S+ (?:.* )?a0=\S+ a1=\S+ (?:.* )?pid=\S+ auid=\S+ "
-    )
-    reasons = [apparmor, cut]
+    usual = ibis.or_(*(call.startswith(beginning) for beginning in USUAL_CALLS)).fill_null(False)
+    cut = ~call.re_search(r"syscall=\S+ (?:.* )?a0=\S+ a1=\S+ (?:.* )?pid=\S+ auid=\S+ ")
+    reasons = [
+        _if(events.types.contains("AVC"), apparmor),
+        _if(events.types.contains("SYSCALL") & ~usual, cut),
+    ]
     if sockets:
         saddr = events.socket["saddr"]
         reasons.append(
@@ -220,3 +285,9 @@ def dropped(events: ir.Table, *, sockets: bool, uids: bool = False) -> ir.Boolea
 
 #: The fewest hexadecimal digits of a socket's address that aureport reads, by the two bytes of its family.
 SHORTEST = {"0100": 8, "0200": 32, "0A00": 56}
+
+#: How nearly every system call begins; whether the others are cut is asked by an expression that takes its time.
+USUAL_CALLS = tuple(
+    f"arch=* syscall=* success={word} exit=* a0=* a1=* a2=* a3=* items=* ppid=* pid=* auid=* uid="
+    for word in ("yes", "no")
+)

@@ -157,11 +157,17 @@ def counted(view: ir.Table, *by: str) -> ir.Table:
     rows = view.group_by(*dict.fromkeys((*by, "host"))).agg(
         events=view.count(), first=view.time.min(), last=view.time.max()
     )
-    if "host" not in by:
-        rows = rows.group_by(*by).agg(
-            events=rows["events"].sum(), hosts=rows.count(), first=rows["first"].min(), last=rows["last"].max()
-        )
-    return rows.select(*by, *(name for name in SUMS if name in rows.columns)).order_by(ibis.desc("events"), *by)
+    return rows.order_by(ibis.desc("events"), *by) if "host" in by else added(rows, *by)
+
+
+def added(rows: ir.Table, *by: str) -> ir.Table:
+    """The answer of `counted` from rows that were counted already, by host and by more than `by`."""
+    sums = {"events": rows["events"].sum(), "first": rows["first"].min(), "last": rows["last"].max()}
+    by_host = rows.group_by(*by, "host").agg(**sums)
+    whole = by_host.group_by(*by).agg(
+        events=by_host["events"].sum(), hosts=by_host.count(), first=by_host["first"].min(), last=by_host["last"].max()
+    )
+    return whole.order_by(ibis.desc("events"), *by)
 
 
 #: The columns of a summary after what it is about.

@@ -1,9 +1,10 @@
 """Files."""
 
+import ibis
 import ibis.expr.types as ir
 
-from audit_nb.tables._paths import absolute
-from audit_nb.tables._words import counted, each, first_of, listed, view
+from audit_nb.tables._paths import AT_FDCWD, absolute
+from audit_nb.tables._words import added, counted, each, first_of, listed, outcome, view, without_collector
 
 
 def files(
@@ -22,9 +23,25 @@ def files(
     which one it was. Aureport counts directories and unix sockets too, leaves names relative, and lists the first
     file of an event only.
     """
+    if summary and not as_aureport:
+        return _counted(outcome(events if collector else without_collector(events), success))
     seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True)
     if as_aureport:
         named = each(seen, "names", "file") if summary else first_of(seen, "names", "file")
     else:
         named = absolute(each(seen, "names", "file"))
     return counted(named, "file") if summary else listed(named, "file", "syscall", "success", "exe", "who")
+
+
+def _counted(seen: ir.Table) -> ir.Table:
+    """The summary, counted before names are made whole: many events touch few names from few directories."""
+    at_cwd = ibis.ifelse(seen.a0.isin(AT_FDCWD), AT_FDCWD[0], 0)
+    touching = seen.select("host", "time", "cwd", "syscall", a0=at_cwd, path=seen.paths.unnest())
+    named = touching.select(*BY, "time", "a0", file=touching.path["name"], nametype=touching.path["nametype"])
+    named = named.filter(named.file.notnull() & ~(named.nametype == "PARENT").fill_null(False))
+    sums = named.group_by(*BY, "a0", "file").agg(events=named.count(), first=named.time.min(), last=named.time.max())
+    return added(absolute(sums), "file")
+
+
+#: What a name is made whole by, beside the directory's number in `a0`.
+BY = ("host", "cwd", "syscall")

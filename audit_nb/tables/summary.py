@@ -3,9 +3,9 @@
 import ibis
 import ibis.expr.types as ir
 
-from audit_nb.tables import _kinds
+from audit_nb.tables import _aureport, _kinds
 from audit_nb.tables._kinds import Kind
-from audit_nb.tables._words import has_type, origin, outcome, peer, terminal, view, who, without_collector
+from audit_nb.tables._words import origin, outcome, peer, terminal, who, without_collector
 
 #: What is counted, in the order of aureport's first page; each is named after the question that lists it.
 ITEMS = (
@@ -59,23 +59,30 @@ def _true_counts(events: ir.Table, success: bool | None, collector: bool) -> ir.
     return figures.cross_join(_pids(seen)).cross_join(_keys(seen))
 
 
+#: What decides how aureport takes an event, whatever is asked of it; `kinds` are its types as one text, which compares
+#: quicker than a list.
+TAKEN_BY = ("type", "kinds", "form", "denied", "success")
+
+
 def _as_aureport_counts(events: ir.Table, success: bool | None) -> ir.Table:
-    """The figures by aureport's rules, in one row: what an event has one of is reckoned once for each combination."""
-    told = _as_aureport_view(events, success)
-    told = told.mutate(types=told.types.join(" "), called=told.syscall_nr > 0)
-    columns = ("types", "success", "called", "who", "terminal", "address", "exe", "comm", "pid")
-    few = told.select(columns)
+    """The figures by aureport's rules, in one row: fields are read once for each combination, not for each event."""
+    seen = _aureport.noted(events, sockets=True)
+    seen = seen.mutate(kinds=seen.types.join(" "))
+    columns = (*TAKEN_BY, "syscall_nr", "auid", "terminal", "hostname", "addr", "peer", "exe", "comm", "keys")
+    few = seen.select(columns)
     few = few.group_by(columns).agg(events=few.count())
-    touching = events.paths.length() > 0
-    touching = touching.fill_null(False) | events.socket.notnull() | has_type(events, "AVC", "CONFIG_CHANGE")
-    named = _as_aureport_view(events.filter(touching.fill_null(False)), success)
-    keyed = _as_aureport_view(events.filter(events["keys"].length() > 0), success)
-    figures = _counts(few, _as_aureport(few)).cross_join(_distinct(few)).cross_join(_listed(named))
-    return figures.cross_join(_pids(few)).cross_join(_keys(keyed))
+    fields = ("success", "syscall_nr", "who", "terminal", "address", "exe", "comm", "keys")
+    few = _read(few, fields, success)
+    few = few.mutate(types=few.types.join(" "), called=few.syscall_nr > 0)
+    numbered = seen.select(*TAKEN_BY, "pid", "ppid").distinct()
+    numbered = _read(numbered, ("success", "pid"), success)
+    named = _read(_aureport.names_apart(seen, *TAKEN_BY), ("success",), success)
+    figures = _counts(few, _as_aureport(few)).cross_join(_distinct(few)).cross_join(_keys(few))
+    return figures.cross_join(_pids(numbered)).cross_join(named.agg(files=named.name.nunique()))
 
 
-def _as_aureport_view(events: ir.Table, success: bool | None) -> ir.Table:
-    return view(events, success=success, as_aureport=True, sockets=True)
+def _read(rows: ir.Table, fields: tuple[str, ...], success: bool | None) -> ir.Table:
+    return outcome(_aureport.read(rows.mutate(types=rows.kinds.split(" ")), *fields), success)
 
 
 def _counts(kinds: ir.Table, counts: dict[str, ir.Value]) -> ir.Table:
@@ -147,7 +154,7 @@ def _single(kind: Kind) -> tuple[Kind, ...]:
 
 def _few(seen: ir.Table) -> ir.Table:
     """What an event has one of, each combination once, with the shared columns: reckoned for few rows, not for all."""
-    columns = ("auid", "auid_name", "terminal", "addr", "hostname", "exe", "comm")
+    columns = ("host", "node", "auid", "auid_name", "terminal", "addr", "hostname", "exe", "comm")
     few = seen.select(*columns, peer=peer(seen)).distinct()
     return few.mutate(who=who(few), terminal=terminal(few), address=ibis.coalesce(origin(few), few.peer))
 
@@ -168,13 +175,6 @@ def _touched(seen: ir.Table) -> ir.Table:
     touching = seen.select("paths")
     paths = touching.select(path=touching.paths.unnest())
     return paths.filter(~(paths.path["nametype"] == "PARENT").fill_null(False)).agg(files=ibis._.path["name"].nunique())
-
-
-def _listed(seen: ir.Table) -> ir.Table:
-    """How many different files aureport counts."""
-    touching = seen.select("names")
-    files = touching.select(file=touching.names.unnest())
-    return files.agg(files=files.file.nunique())
 
 
 def _pids(seen: ir.Table) -> ir.Table:
