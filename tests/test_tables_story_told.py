@@ -50,14 +50,6 @@ def test_a_process_that_was_adopted_is_the_same(events_of):
     assert rows(tables.process_tree(again, pid=30), "pid", "life", "ses") == [(10, 0, 3), (30, 0, 3), (30, 1, 4)]
 
 
-def test_a_number_with_another_session_is_another_process_of_the_same_parent(events_of):
-    """Of cron's jobs; a process that logs somebody in has no session before, and stays the same."""
-    jobs = events_of(process(10, 1), process(30, 10, ses=3), process(30, 10, ses=3), process(30, 10, ses=4))
-    assert rows(tables.process_tree(jobs), "pid", "life", "events") == [(10, 0, 1), (30, 0, 2), (30, 1, 1)]
-    login = events_of(process(10, 1), process(30, 10), process(30, 10, ses=3), process(30, 10, ses=3))
-    assert rows(tables.process_tree(login), "pid", "life", "events", "ses") == [(10, 0, 1, None), (30, 0, 3, 3)]
-
-
 def test_a_record_that_names_no_parent_belongs_to_the_process_that_is_nearest(events_of):
     events = events_of(
         process(30, 10, time=second(0)),
@@ -180,7 +172,10 @@ def test_what_is_left_unread_and_what_lacks_its_end(events_of):
         {"type": "BPF", "unread": "x" * 300, "by_collector": True},
         {"type": "BPF", "complete": None},
     )
-    assert rows(tables.unread(events), "type", "events", "example") == [("AVC", 2, "a odd"), ("BPF", 1, "x" * 200)]
+    assert rows(tables.unread(events), "type", "events", "event") == [
+        ("AVC", 2, "web01:1767225600.000:1"),
+        ("BPF", 1, "web01:1767225602.000:3"),
+    ]
     assert rows(tables.incomplete(events), "type", "events") == [("AVC", 1)]
 
 
