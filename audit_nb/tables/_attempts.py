@@ -15,7 +15,7 @@ UNTOLD = ("", "?", "-", "(unknown)", "(unknown user)", "(invalid user)", "(none)
 #: The records of one connection lie no further apart: sshd waits two minutes for a login, login(1) one.
 CONNECTION_MS = 120_000
 #: sshd reports the last failure of a connection and its end as failed logins, one right behind the other.
-AT_ONCE_MS = 1_000
+AT_ONCE_MS = 250
 #: One wrong password is reported by PAM and, on some systems, by sshd itself.
 SAME_PROOF_MS = 3_000
 
