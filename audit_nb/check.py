@@ -15,6 +15,7 @@ from audit_nb.ssh import Connection, Sftp, SshError, connect
 
 STEPS = ("reach", "host key", "login", "sudo", "log", "auditd", "clock", "disk", "reads besides")
 PARALLEL = 8
+PASSED = {"reach": "answers and speaks SSH", "host key": "the one that is known", "login": "let in"}
 QUIET_S = 86400  # a log that was not written to for a day is worth a question
 CLOCK_S = 2.0
 DISK_PERCENT = 90
@@ -74,7 +75,7 @@ def _check_host(host: Host, inventory: Inventory) -> HostCheck:
     except SshError as fault:
         for step in STEPS[: STEPS.index(fault.step) if fault.step in STEPS else 0]:
             if step not in {row.step for row in rows}:
-                say(step, "ok", "")
+                say(step, "ok", PASSED.get(step, ""))
         say(fault.step if fault.step in STEPS else "log", "failed", _bare(host, fault))
     except AuditNbError as fault:
         say("host key", "failed", _bare(host, fault))
@@ -127,7 +128,8 @@ def _log(host: Host, sftp: Sftp, say: Say) -> bool:
     try:
         base = posixpath.basename(host.log_path)
         beside = [entry for entry in sftp.folder(posixpath.dirname(host.log_path)) if base in entry.path]
-        rotated = f"; {len(beside)} files, {sum(entry.size for entry in beside):,} bytes in all"
+        total = f"{sum(entry.size for entry in beside):,} bytes in all"
+        rotated = f"; {len(beside)} files, {total}" if len(beside) > 1 else "; no other file beside it"
     except OSError:
         rotated = "; its folder cannot be listed, rotated files are found by name"
     written = f"{size:,} bytes, written to {_ago(quiet)}"
@@ -202,12 +204,13 @@ def _remedy(host: Host, connection: Connection) -> str:
     """The lines that would let the login read the log, the least first."""
     user, folder = connection.route.user, posixpath.dirname(host.log_path)
     profile = PROFILE.read_text(encoding="utf-8").replace("auditor", user) if PROFILE.exists() else ""
+    set_sudo = "" if host.sudo else f"set `sudo: true` for {host.name} and "
     return (
         f"# On {host.name}, either give a group read access (least):\n"
         f"groupadd -f auditreaders && usermod -aG auditreaders {user}\n"
         f"sed -i 's/^log_group *=.*/log_group = auditreaders/' /etc/audit/auditd.conf && service auditd restart\n"
         f"ls -ld {folder}    # has to let the group in; if not: setfacl -m g:auditreaders:rx {folder}\n"
-        f"# or sudo: set `sudo: true` for {host.name} and install this with `visudo -f /etc/sudoers.d/audit-nb`:\n"
+        f"# or sudo: {set_sudo}install this with `visudo -f /etc/sudoers.d/audit-nb`:\n"
         f"{profile}"
     )
 

@@ -34,7 +34,7 @@ def test_a_host_that_works_is_told_step_by_step(sshd):
     )
     running = subprocess.run(["pidof", "auditd"], capture_output=True).returncode == 0
     assert rows["auditd"].state == ("ok" if running else "failed")
-    assert "40 bytes, written to just now; 1 files" in rows["log"].sentence
+    assert "40 bytes, written to just now; no other file beside it" in rows["log"].sentence
     assert "MiB free" in rows["disk"].sentence
     assert re.fullmatch(r"[+-]\d+\.\d s against ours \(± \d+\.\d s\)", rows["clock"].sentence)
     assert rows["lines"] == ""

@@ -223,6 +223,7 @@ def test_a_wrong_key_is_told(sshd):
     assert (fault.step, fault.may_pass) == ("login", False)
     for word in (server.user, str(server.folder / "stranger"), "SHA256:", "authorized_keys"):
         assert word in str(fault)
+    assert f"`ssh-copy-id -i {server.folder}/stranger -p {server.port} {server.user}@127.0.0.1`" in str(fault)
 
 
 def test_a_missing_key_file_is_told(sshd):

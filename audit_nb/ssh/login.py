@@ -3,6 +3,7 @@
 import getpass
 import logging
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def log_in(transport: paramiko.Transport, host: Host, route: Route) -> str:
         raise _half_way(host, route, passed, tried, wanted)
     raise SshError(
         f"{host.name}: {route.place} refused the login of {route.user} by {', '.join(tried) or 'any means we have'}"
-        f"{f' (it allows {chr(44).join(sorted(wanted))})' if wanted else ''}; {_remedy(host, tried)}",
+        f"{f' (it allows {chr(44).join(sorted(wanted))})' if wanted else ''}; {_remedy(host, route, tried)}",
         step="login",
     )
 
@@ -73,7 +74,7 @@ def _half_way(host: Host, route: Route, passed: list[Means], tried: list[str], w
     words = f"{host.name}: {route.place} took the {took} of {route.user} and"
     if tried:
         return SshError(
-            f"{words} refused what it wanted next, {', '.join(tried)}; {_remedy(host, tried)}", step="login"
+            f"{words} refused what it wanted next, {', '.join(tried)}; {_remedy(host, route, tried)}", step="login"
         )
     remedy = "no means that we know"
     if wanted & {"password", "keyboard-interactive"} and host.password_variable is None:
@@ -102,12 +103,17 @@ def _hung_up(host: Host, route: Route, tried: list[str], fault: Exception) -> Ss
     )
 
 
-def _remedy(host: Host, tried: list[str]) -> str:
+def _remedy(host: Host, route: Route, tried: list[str]) -> str:
     if any("password" in means for means in tried):
         return f"check user and the password in {host.password_variable}"
     if not tried:
         return "name a key_file or a password_variable in the inventory, or start an agent"
-    return "check user, and that the public key stands in ~/.ssh/authorized_keys there"
+    said = "check user, and that the public key stands in ~/.ssh/authorized_keys there"
+    if host.key_file is None or route.jump:
+        return said
+    port = f" -p {route.port}" if route.port != 22 else ""
+    place = shlex.quote(f"{route.user}@{route.address}")
+    return f"{said} (`ssh-copy-id -i {shlex.quote(str(route.key_files[0]))}{port} {place}`)"
 
 
 def _means(host: Host, route: Route) -> list[Means]:
