@@ -446,7 +446,7 @@ def test_where_one_second_is_larger_than_a_window_it_is_read_at_once(tmp_path: P
 def genuine() -> bytes:
     """Some thousand lines of a genuine log around its reboot, where the serials begin anew."""
     files = sorted((HERE.parent / "samples/web01/audit").glob("audit.log*.xz"), reverse=True)
-    lines = b"".join(lzma.open(file).read() for file in files).split(b"\n")[:-1]
+    lines = b"".join(lzma.decompress(file.read_bytes()) for file in files).split(b"\n")[:-1]
     boot = max(i for i, line in enumerate(lines) if line.startswith(b"type=SYSTEM_BOOT"))
     return b"\n".join(lines[boot - 2500 : boot + 1500]) + b"\n"
 
