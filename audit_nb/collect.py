@@ -116,6 +116,7 @@ def _record(data_dir: Path, result: FetchResult, tell: Tell, *, stage: str = "fe
         (data_dir / RESERVE).unlink(missing_ok=True)
         fetches.record(data_dir, result)
     text = f"{result.new_bytes:,} new bytes" if result.new_bytes else "nothing new"
+    text += f" ({result.wire_bytes:,} on the wire)" if result.wire_bytes else ""
     if result.reason:
         reason = result.reason.removeprefix(f"{result.host}: ")
         text = f"{text}; {reason}" if result.outcome == "partial" else reason

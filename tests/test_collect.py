@@ -850,7 +850,8 @@ def test_many_hosts_at_once(sshd, fetch, tmp_path):
     for number in range(12):
         assert b"".join(archive.content(f"host{number}", 1)) == lines(number * 1000, 500)
         told = [step for step in steps if step.item == f"host{number}"]
-        assert told[-1].text == f"{len(lines(number * 1000, 500)):,} new bytes"
+        wire = results[number].wire_bytes
+        assert told[-1].text == f"{len(lines(number * 1000, 500)):,} new bytes ({wire:,} on the wire)"
         assert any(step.done == step.total == len(lines(number * 1000, 500)) for step in told)
 
 

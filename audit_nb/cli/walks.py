@@ -146,7 +146,9 @@ def show_end(walked: stair.Walk) -> None:
     made, letter = walked.run, walked.letter
     new = sum(getattr(row, "new_bytes", 0) for row in walked.rows)
     if walked.rows:
-        say(f"\n{new:,} new bytes were fetched." if new else "\nNothing new was fetched.")
+        wire = sum(getattr(row, "wire_bytes", 0) for row in walked.rows)
+        on_wire = f" ({wire:,} bytes on the wire)" if wire else ""
+        say(f"\n{new:,} new bytes were fetched{on_wire}." if new else f"\nNothing new was fetched{on_wire}.")
     csvs = len(list((made.folder / "tables").glob("*.csv")))
     level, sentence = words.say(f"levels.{made.verdict['level']}"), visible(made.verdict["sentence"])
     lines = [
