@@ -212,9 +212,12 @@ class Bench:
         assert result["outcomes"] == ["done"], result
         return result
 
-    def sftp(self, log: Path) -> dict:
+    def sftp(self, log: Path, into: Path | None = None) -> dict:
+        if into is not None:
+            into.mkdir(exist_ok=True)
         return self._timed(
-            ["sftp", "-q", "-b", "-", *self.server.options(self.port), "127.0.0.1"], f"get {log} {self.folder}/got\n"
+            ["sftp", "-q", "-b", "-", *self.server.options(self.port), "127.0.0.1"],
+            f"get {log} {into or self.folder / 'got'}\n",
         )
 
     def rsync(self, log: Path) -> dict:
@@ -249,6 +252,36 @@ def first(bench: Bench, log: Path, rounds: int) -> dict:
         "max_rss_mb": {
             name: max(r["max_rss_mb"] for r in rows) for name, rows in seen.items() if "max_rss_mb" in rows[-1]
         },
+        "rounds": seen,
+    }
+
+
+def rotated(bench: Bench, folder: Path, source: Path, rounds: int) -> dict:
+    """The first fetch of the same bytes in files of 8 MiB, as auditd keeps them where nobody told it otherwise."""
+    place, pieces = folder / "rotated", []
+    place.mkdir()
+    with source.open("rb") as log:
+        while piece := b"".join(log.readlines(8 << 20)):
+            pieces.append(place / f"audit.log.{len(pieces)}")
+            pieces[-1].write_bytes(piece)
+    for number, path in enumerate(pieces):  # the newest has no number, the oldest the highest
+        path.rename(place / f"turned.{len(pieces) - 1 - number}")
+    for number in range(len(pieces)):
+        (place / f"turned.{number}").rename(place / (f"audit.log.{number}" if number else "audit.log"))
+    rivals = {
+        "sftp": lambda: bench.sftp(place / "audit.log*", into=folder / "got-rotated"),
+        "ours, compressed on the host": lambda: bench.fetch({"big": place / "audit.log"}, compress=True),
+        "ours, SFTP alone": lambda: bench.fetch({"big": place / "audit.log"}, compress=False),
+    }
+    seen: dict[str, list[dict]] = {name: [] for name in rivals}
+    for _ in range(rounds):
+        for name, rival in rivals.items():
+            seen[name].append(rival())
+    medians = {name: statistics.median(row["seconds"] for row in rows) for name, rows in seen.items()}
+    return {
+        "files": len(pieces),
+        "seconds": medians,
+        "times_sftp": {name: medians["sftp"] / value for name, value in medians.items()},
         "rounds": seen,
     }
 
@@ -314,7 +347,7 @@ def main() -> None:
     parser.add_argument("--size", default="1GB")
     parser.add_argument("--slow-size", default="256MB")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="first,nothing,fleet,slow")
+    parser.add_argument("--only", default="first,rotated,nothing,fleet,slow")
     parser.add_argument("--folder", type=Path, help="where the files lie meanwhile; twice the size is needed")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
@@ -336,6 +369,8 @@ def main() -> None:
             make_log(log, size)
             if "first" in wanted:
                 say(found, "first fetch, loopback", first(bench, log, asked.rounds))
+            if "rotated" in wanted:
+                say(found, "the same in files of 8 MiB", rotated(bench, folder, log, asked.rounds))
             if "nothing" in wanted:
                 say(found, "nothing new", nothing(bench, folder, asked.rounds))
             if "fleet" in wanted:
@@ -356,18 +391,20 @@ def main() -> None:
 def say(found: dict[str, object], title: str, result: dict) -> None:
     found[title] = result
     print(title)
-    for key, value in result.items():
-        if key != "rounds":
-            print(
-                "  ",
-                key,
-                json.dumps(
-                    value
-                    if not isinstance(value, dict)
-                    else {k: v if not isinstance(v, dict) else v.get("seconds") for k, v in value.items()}
-                ),
-            )
+    for key, value in without_rounds(result).items():
+        print("  ", key, json.dumps(value))
     sys.stdout.flush()
+
+
+def without_rounds(result: dict) -> dict:
+    """What is printed: medians, to three figures; the rounds stand in the file of `--out`."""
+
+    def short(value: object) -> object:
+        if isinstance(value, dict):
+            return without_rounds(value)
+        return float(f"{value:.3g}") if isinstance(value, float) else value
+
+    return {key: short(value) for key, value in result.items() if key != "rounds"}
 
 
 def bytes_of(words: str) -> int:
