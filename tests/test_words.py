@@ -88,6 +88,15 @@ def test_a_notebook_says_everything_in_korean_too(notebook: Path) -> None:
         assert fields(korean) == fields(text), text
 
 
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_called_by_its_title_where_another_leads_to_it(notebook: Path) -> None:
+    """A link says the same name as the page behind it."""
+    first = nbformat.read(notebook, as_version=4).cells[0].source
+    for language in words.LANGUAGES:
+        title = words.translate(first, language).strip().split("\n")[0].removeprefix("# ")
+        assert words.say(f"notebooks.{notebook.stem}", language) == title
+
+
 def test_no_korean_is_left_over() -> None:
     """What the notebooks no longer say is no longer in the catalogue."""
     catalogues = {path.stem: path for path in (ROOT / "audit_nb" / "words" / "notebooks").glob("*.ko.yaml")}
