@@ -31,8 +31,8 @@ def tables() -> None:
 @main.command()
 @click.argument("name")
 @HOSTS
-@click.option("--since", help="From this moment: ISO 8601, -1d, yesterday, today, this-week …")
-@click.option("--until", help="Up to this moment, which is left out.")
+@click.option("-ts", "--start", "--since", "since", help="From this moment: ISO 8601, -1d, yesterday, this-week …")
+@click.option("-te", "--end", "--until", "until", help="Up to this moment, which is left out.")
 @click.option("--timezone", default="UTC", show_default=True, help="In which --since and --until are read.")
 @FORM
 @click.option("--as-aureport", is_flag=True, help="Count as aureport does, quirks included.")
