@@ -1,0 +1,217 @@
+"""How long the questions take on five million events: `python bench/tables.py FOLDER [QUESTION]…`, printed as Markdown.
+
+FOLDER is made by `bench/fleet.py`, if need be. Each question is asked in a process of its own, of `open_events` of the
+whole store, as a notebook asks it: what is counted is taken whole, of a list its first thousand rows.
+
+    start s  Python, our imports and those of the engine
+    cold s   the first answer, the store's files gone from the page cache
+    warm s   the median of three more in the same process
+    CPU s    of those, what all threads worked together: on an idle machine with two cores about twice the warm seconds
+    GB       the most memory that the process ever held, start included
+
+With `beside` for a question: aureport and ours on the same week of one host.
+"""
+
+import inspect
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+BEGAN = time.perf_counter()
+TIMES, ROWS, DAYS = 3, 1000, 30
+#: The last day of the store, which the questions are asked for that compare a period with what was before it.
+DAY = {"since": datetime(2026, 10, 29), "until": datetime(2026, 10, 30)}
+#: What a question needs to be told; those of a process tree are one host's day.
+TOLD = {"process_tree": {"host": "web01", **DAY}}
+#: What the page `overview` asks, all of which may take three seconds.
+OVERVIEW = ("coverage", "volume", "types", "keys summary", "users summary", "executables summary", "summary")
+HOST, WEEK = "web01", datetime(2026, 10, 8)
+#: aureport's report, and the question of ours that answers it.
+BESIDE = {
+    "": "summary",
+    "-e --summary": "types",
+    "-k --summary": "keys summary",
+    "-x --summary": "executables summary",
+    "-u --summary": "users summary",
+    "-f --summary": "files summary",
+    "-s --summary": "syscalls summary",
+    "-h --summary": "hosts summary",
+    "-p --summary": "pids summary",
+    "-au": "authentications",
+    "-l": "logins",
+    "-m": "account_changes",
+    "-c": "configuration_changes",
+    "-n": "anomalies",
+    "-t": "log_times",
+}
+
+
+# ------------------------------------------------------------------------------------------ in a process of its own
+
+
+def asked(folder: Path, name: str, *words: str, **part: object) -> Callable[[], int]:
+    """A question as a function that answers it and says how many rows the answer had."""
+    import ibis
+
+    import audit_nb
+    from audit_nb import store, tables  # noqa: F401 - what opens the events is part of the start
+
+    function = getattr(tables, name)
+    known = inspect.signature(function).parameters
+    needed = {
+        word: value for word, value in DAY.items() if word in known and known[word].default is inspect.Parameter.empty
+    }
+    options = dict.fromkeys(words, True) | needed | TOLD.get(name, {})
+    stored = folder / "data"
+    ibis.duckdb.connect().disconnect()
+
+    def answer() -> int:
+        events = audit_nb.open_events(stored, **part)
+        of_hosts = {"hosts": audit_nb.open_hosts(stored)} if "hosts" in known else {}
+        rows = function(events, **options, **of_hosts)
+        return (rows.limit(ROWS) if "serial" in rows.columns else rows).to_pyarrow().num_rows
+
+    return answer
+
+
+def measure(folder: Path, question: str) -> dict[str, float]:
+    """One question in this process: seconds, rows and memory."""
+    answer = asked(folder, *question.split())
+    start = time.perf_counter() - BEGAN
+    forget(folder)
+    took, worked, rows = [], [], 0
+    for _ in range(1 + TIMES):
+        began, before = time.perf_counter(), time.process_time()
+        rows = answer()
+        took.append(time.perf_counter() - began)
+        worked.append(time.process_time() - before)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    warm, cpu = statistics.median(took[1:]), statistics.median(worked[1:])
+    return {"rows": rows, "start": start, "cold": took[0], "warm": warm, "cpu": cpu, "memory": memory}
+
+
+def forget(folder: Path) -> None:
+    """Let the kernel forget the store's files."""
+    for path in (folder / "data" / "store").rglob("*.parquet"):
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+# ------------------------------------------------------------------------------------------------------- the tables
+
+
+def questions() -> Iterator[str]:
+    """Every question; what it can do beside listing is one more."""
+    from audit_nb import tables
+
+    for name, question in tables.questions().items():
+        yield name
+        known = inspect.signature(question.function).parameters
+        if "summary" in known:
+            yield f"{name} summary"
+        if name in ("summary", "types"):
+            yield f"{name} as_aureport"
+
+
+def apart(folder: Path, question: str) -> dict[str, float] | str:
+    """What a process of its own measured, or its last words."""
+    done = subprocess.run(
+        [sys.executable, __file__, str(folder), "--measure", question], capture_output=True, text=True
+    )
+    return json.loads(done.stdout) if done.returncode == 0 else (done.stderr.strip().split("\n") or ["?"])[-1]
+
+
+def describe(folder: Path) -> None:
+    """What was measured, and on what."""
+    import audit_nb
+
+    files = list((folder / "data" / "store").rglob("*.parquet"))
+    size = sum(path.stat().st_size for path in files) / 1e6
+    text = sum(path.stat().st_size for path in (folder / "logs").iterdir()) / 1e6
+    rows = audit_nb.open_hosts(folder / "data").to_pyarrow().to_pylist()
+    events, records = (sum(row[name] for row in rows) for name in ("events", "records"))
+    print(
+        f"{events:,} events ({records:,} records) of {len(rows)} hosts in {DAYS} days, "
+        f"in {len(files)} files, {size:,.0f} MB; as text {text:,.0f} MB. {os.cpu_count()} cores, {platform.machine()}, "
+        f"Python {platform.python_version()}\n"
+    )
+
+
+def report(folder: Path, chosen: list[str]) -> None:
+    """A row for each question."""
+    print("| question | rows | start s | cold s | warm s | CPU s | GB |\n|---|---:|---:|---:|---:|---:|---:|")
+    measured = {}
+    for question in chosen:
+        took = apart(folder, question)
+        if isinstance(took, str):
+            print(f"| {question} | {took} | | | | | |", flush=True)
+            continue
+        measured[question] = took
+        figures = " | ".join(f"{took[name]:.2f}" for name in ("start", "cold", "warm", "cpu", "memory"))
+        print(f"| {question} | {took['rows']:,} | {figures} |", flush=True)
+    if all(question in measured for question in OVERVIEW):
+        cold, warm = (sum(measured[question][name] for question in OVERVIEW) for name in ("cold", "warm"))
+        print(f"\nThe overview ({', '.join(OVERVIEW)}): {cold:.2f} s cold, {warm:.2f} s warm")
+
+
+def beside(folder: Path) -> None:
+    """aureport and ours on a week of one host, which both find in the page cache, as seconds and as a ratio."""
+    import audit_nb
+
+    part = {"hosts": [HOST], "until": WEEK}
+    log = folder / "week.log"
+    cut_to_week(folder / "logs" / f"{HOST}.log", log)
+    events = audit_nb.open_events(folder / "data", **part).count().to_pyarrow().as_py()
+    print(f"{HOST}, one week: {events:,} events, {log.stat().st_size / 1e6:,.0f} MB of text\n")
+    print("| question | aureport | aureport s | cold s | warm s | ratio, cold |\n|---|---|---:|---:|---:|---:|")
+    for options, question in BESIDE.items():
+        began = time.perf_counter()
+        subprocess.run(["aureport", "-if", str(log), *options.split()], capture_output=True, check=True)
+        theirs = time.perf_counter() - began
+        answer = asked(folder, *question.split(), **part)
+        took = []
+        for _ in range(1 + TIMES):
+            began = time.perf_counter()
+            answer()
+            took.append(time.perf_counter() - began)
+        cold, warm = took[0], statistics.median(took[1:])
+        print(
+            f"| {question} | `{options}` | {theirs:.2f} | {cold:.3f} | {warm:.3f} | {theirs / cold:,.0f} |", flush=True
+        )
+
+
+def cut_to_week(log: Path, week: Path) -> None:
+    """The lines of a log before the end of the week; its times rise."""
+    with log.open("rb") as lines, week.open("wb") as out:
+        end = int(WEEK.replace(tzinfo=UTC).timestamp())
+        for block in iter(lambda: lines.readlines(1 << 22), []):
+            if int(block[-1].split(b"audit(", 1)[1].split(b".", 1)[0]) >= end:
+                out.writelines(line for line in block if int(line.split(b"audit(", 1)[1].split(b".", 1)[0]) < end)
+                break
+            out.writelines(block)
+
+
+def main() -> None:
+    folder, words = Path(sys.argv[1]), sys.argv[2:]
+    if words[:1] == ["--measure"]:
+        print(json.dumps(measure(folder, words[1])))
+        return
+    if not (folder / "data" / "store").is_dir():
+        subprocess.run([sys.executable, Path(__file__).with_name("fleet.py"), folder], check=True)
+    describe(folder)
+    if words == ["beside"]:
+        beside(folder)
+    else:
+        report(folder, words or list(questions()))
+
+
+if __name__ == "__main__":
+    main()
