@@ -15,6 +15,7 @@ import lzma
 import os
 import platform
 import re
+import resource
 import shutil
 import socket
 import statistics
@@ -95,6 +96,12 @@ class Server:
         with self.known_hosts.open("a") as file:
             file.write(f"[127.0.0.1]:{port} {self.kind} {self.blob}\n")
 
+    def cpu_s(self) -> float:
+        """Processor time of every session that has ended, with what it started."""
+        time.sleep(0.4)  # until sshd has seen the end of the last one
+        words = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, words[13:15])) / os.sysconf("SC_CLK_TCK")
+
     def options(self, port: int) -> list[str]:
         return [
             "-F",
@@ -171,10 +178,10 @@ import json, sys, time
 begun = time.monotonic()
 from audit_nb import collect, inventory
 hosts = inventory.load(sys.argv[1])
-ready = time.monotonic()
+ready, work = time.monotonic(), time.process_time()
 results = collect.fetch(hosts, sys.argv[2])
 print(json.dumps({
-    "seconds": time.monotonic() - ready, "import_s": ready - begun,
+    "seconds": time.monotonic() - ready, "import_s": ready - begun, "our_cpu_s": time.process_time() - work,
     "outcomes": sorted({result.outcome for result in results}), "reasons": [r.reason for r in results if r.reason],
     "new_bytes": sum(r.new_bytes for r in results), "wire_bytes": sum(r.wire_bytes for r in results),
     "max_rss_mb": int(next(l for l in open("/proc/self/status") if l.startswith("VmHWM")).split()[1]) // 1024,
@@ -207,8 +214,9 @@ class Bench:
         if fresh:
             shutil.rmtree(data, ignore_errors=True)
         command = [sys.executable, "-c", FETCH, self.inventory(logs, **more), data]
+        before = self.server.cpu_s()
         ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-        result = json.loads(ran.stdout)
+        result = json.loads(ran.stdout) | {"host_cpu_s": self.server.cpu_s() - before}
         assert result["outcomes"] == ["done"], result
         return result
 
@@ -226,9 +234,12 @@ class Bench:
         return self._timed(["rsync", "-z", "-e", shell, f"127.0.0.1:{log}", self.folder / "got"], "")
 
     def _timed(self, command: list, words: str) -> dict:
+        before, used = self.server.cpu_s(), resource.getrusage(resource.RUSAGE_CHILDREN)
         begun = time.monotonic()
         subprocess.run(command, input=words.encode(), check=True, stdout=subprocess.DEVNULL)
-        return {"seconds": time.monotonic() - begun}
+        seconds, now = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+        ours = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+        return {"seconds": seconds, "our_cpu_s": ours, "host_cpu_s": self.server.cpu_s() - before}
 
 
 def first(bench: Bench, log: Path, rounds: int) -> dict:
@@ -248,6 +259,10 @@ def first(bench: Bench, log: Path, rounds: int) -> dict:
         "bytes": log.stat().st_size,
         "seconds": medians,
         "times_sftp": {name: medians["sftp"] / value for name, value in medians.items()},
+        **{
+            key: {name: statistics.median(row[key] for row in rows) for name, rows in seen.items()}
+            for key in ("our_cpu_s", "host_cpu_s")
+        },
         "wire_bytes": {name: rows[-1]["wire_bytes"] for name, rows in seen.items() if "wire_bytes" in rows[-1]},
         "max_rss_mb": {
             name: max(r["max_rss_mb"] for r in rows) for name, rows in seen.items() if "max_rss_mb" in rows[-1]
