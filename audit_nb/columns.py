@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from audit_nb import fields
+from audit_nb import fields, scan
 
 UNSET = 4294967295
 
@@ -149,6 +149,19 @@ def is_encoded(record_type: str, key: str) -> bool:
     if key.isupper():
         return key not in ("ARCH", "SYSCALL", "SADDR")
     return fields.decode_value(record_type, key, b"4142", False) == "AB"
+
+
+@lru_cache(maxsize=65536)
+def modes(record_type: str, key: str) -> tuple[int, int]:
+    """How a value of this field becomes text where it stands bare and where it is quoted; see `scan.copy_texts`."""
+    if key == "key" or (record_type == "PATH" and key.startswith("cap_f")):
+        return scan.IN_PYTHON, scan.IN_PYTHON
+    if not is_encoded(record_type, key):
+        is_guess = fields.kind_of(record_type, key) == "guess"
+        return scan.IN_PYTHON if is_guess else scan.AS_WRITTEN, scan.AS_WRITTEN
+    if key.isupper():
+        return scan.IN_PYTHON, scan.AS_WRITTEN
+    return scan.FROM_PROCTITLE if key == "proctitle" else scan.FROM_HEX, scan.AS_WRITTEN
 
 
 def read_text(record_type: str, key: str, raw: bytes, *, quoted: bool) -> str:

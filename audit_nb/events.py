@@ -8,6 +8,7 @@ record's `form` (its body with `*` for every value) says which fields it has; `r
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from audit_nb.boots import Boots, Changes, boots_of
 from audit_nb.copies import drop_copies
 from audit_nb.fields import IdMap
 from audit_nb.spans import EVER, Account, Found, Piece, Spans, find, read_spans
-from audit_nb.values import MATRIX, MEMBERS, Values, Words
+from audit_nb.texts import Words
+from audit_nb.values import CONTINUES, MATRIX, MEMBERS, Values, distinct
 
 Array = np.ndarray[Any, Any]
 
@@ -265,13 +267,14 @@ class _Builder:
         """Events by time and serial; records by event, in order of arrival."""
         spans, first = self.spans, self.spans.first
         n = len(first)
-        by_time = np.lexsort((first, self.found.serial[first], self.found.time_ms[first]))
+        by_time = _by_time(self.found.time_ms[first], self.found.serial[first], first)
         rank = np.empty(n, np.int32)
         rank[by_time] = np.arange(n, dtype=np.int32)
         self.event = rank[spans.event]
         self.first = first[by_time]
-        self.by_event = np.argsort(self.event, kind="stable").astype(np.int32)
+        self.by_event = np.empty(len(self.event), np.int32)
         self.offsets = np.concatenate([[0], np.cumsum(np.bincount(self.event, minlength=n))]).astype(np.int32)
+        scan.sort_by_event(len(self.event), self.event, self.offsets[:-1].copy(), self.by_event)
 
     def _is(self, *names: str) -> Array:
         """Where the records are of one of these types."""
@@ -287,8 +290,9 @@ class _Builder:
     def _fill(self) -> None:
         """One value of each column for each event: the SYSCALL's, else that of the first record that has one."""
         spans, n = self.spans, len(self.first)
-        self.matrix = np.zeros((len(MATRIX), n), np.int64)
-        self.filled = np.zeros((len(MATRIX), n), np.uint8)
+        # One event's values lie side by side: the loops below fill event by event.
+        self.matrix = np.zeros((n, len(MATRIX)), np.int64).T
+        self.filled = np.zeros((n, len(MATRIX)), np.uint8).T
         self.in_matrix = np.where(self.values.target < 1000, self.values.target, -1).astype(np.int32)
         is_syscall = self._is("SYSCALL")
         syscalls = np.flatnonzero(is_syscall).astype(np.int32)
@@ -312,10 +316,9 @@ class _Builder:
         several = np.bincount(events, minlength=n) > 1
         codes = np.full(n, -1, np.int32)
         codes[events] = self.values.phrase_argv[phrases]
-        for e in np.flatnonzero(several).tolist():
-            here = phrases[np.searchsorted(events, e) : np.searchsorted(events, e, side="right")]
-            mine = [self.values.arguments_of.get(phrase, []) for phrase in here.tolist()]
-            codes[e] = self.values.argv_code([argument for record in mine for argument in record])
+        for e in np.flatnonzero(several | (codes == CONTINUES)).tolist():
+            here = slice(np.searchsorted(events, e), np.searchsorted(events, e, side="right"))
+            codes[e] = self.values.argv_of(phrases[here].tolist())
         return codes, several.astype(np.uint8)
 
     # ------------------------------------------------------------------------------------------------------ the others
@@ -325,13 +328,17 @@ class _Builder:
         spans, values = self.spans, self.values
         arguments = (
             len(spans.event), self.by_event, self.event, spans.phrase, spans.first_field, self.in_matrix, values.value,
-            values.always, values.argument, self.several_execve, spans.mask, values.again, spans.lead, spans.row,
+            values.always, self._is_plain(), values.argument, self.several_execve, spans.mask, values.again, spans.lead, spans.row,
             spans.numbers, _NUMBER_ROWS, MATRIX["pid"], self._item_of_record(), self.matrix,
         )  # fmt: skip
-        nothing = np.empty(0, np.int32)
-        n = scan.find_others(*arguments, nothing, nothing)
-        record, chosen = np.empty(n, np.int32), np.empty(n, np.int32)
-        scan.find_others(*arguments, record, chosen)
+        room = 2 * len(spans.event)
+        while True:
+            record, chosen = np.empty(room, np.int32), np.empty(room, np.int32)
+            n = scan.find_others(*arguments, record, chosen)
+            if n <= room:
+                break
+            room = n
+        record, chosen = record[:n], chosen[:n]
         keys, texts, raws = self._other_codes(record, chosen)
         event = self.event[record]
         place = np.empty(len(spans.event), np.int32)
@@ -344,6 +351,12 @@ class _Builder:
         ]
         others = pa.StructArray.from_arrays(members, names=["record", "key", "value", "raw"])
         return _lists(others, event, len(self.first)), self._unread(event, keys, texts)
+
+    def _is_plain(self) -> Array:
+        """By phrase: no field of it fills the matrix, nor stands in `other` for itself."""
+        values = self.values
+        busy = (self.in_matrix >= 0) | (values.always != 0) | (values.argument != 0)
+        return (np.bincount(values.phrase[busy], minlength=len(self.spans.form)) == 0).astype(np.uint8)
 
     def _other_codes(self, record: Array, chosen: Array) -> tuple[Array, Array, Array]:
         """The codes of key, value and bytes of what stands in `other`."""
@@ -376,7 +389,7 @@ class _Builder:
     def _unread(self, event: Array, keys: Array, texts: Array) -> pa.Array:
         """`unread`, and how many pieces of it each event has."""
         unread: dict[int, list[str]] = {}
-        chosen = keys == self.values.other_keys.codes.get("", -2)
+        chosen = keys == self.values.other_keys.code("")
         known = self.values.other_values.texts
         for e, text in zip(event[chosen].tolist(), texts[chosen].tolist(), strict=True):
             unread.setdefault(e, []).append(known[text])
@@ -455,8 +468,9 @@ class _Builder:
         made: dict[str, Any] = {name: self.values.words[name].array(self._codes(name)) for name in names}
         for name in (*columns.NAMED, "id"):
             made[f"{name}_name"] = self._names(name, self.known.ids.groups if "gid" in name else self.known.ids.users)
-        keys = [fields.split_keys(text) for text in self.values.words["key"].texts]
-        made["keys"] = _take_lists(keys, self._codes("key"))
+        words = Words()
+        keys = [[words.code(key) for key in fields.split_keys(text)] for text in self.values.words["key"].texts]
+        made["keys"] = _take_lists(keys, self._codes("key"), words)
         return made
 
     def _names(self, name: str, known: Mapping[int, str]) -> pa.Array:
@@ -465,17 +479,19 @@ class _Builder:
         values, null = self._number(name)
         missing = (codes < 0) & ~null
         if missing.any():
-            distinct, inverse = np.unique(values[missing], return_inverse=True)
+            ids, inverse = distinct(values[missing])
             self._note_asked(known, np.flatnonzero(missing), values[missing])
-            found = [words.code(known[i]) if i in known else -1 for i in distinct.tolist()]
+            found = [words.code(known[i]) if i in known else -1 for i in ids.tolist()]
             codes[missing] = np.array(found, np.int32)[inverse]
         return words.array(codes)
 
     def _note_asked(self, known: Mapping[int, str], events: Array, ids: Array) -> None:
         """Remember on which days names of these ids were looked for."""
         days = self.found.time_ms[self.first[events]] // 86_400_000
-        pairs = np.unique(np.stack([days, ids]), axis=1).T.tolist()
-        self.asked["groups" if known is self.known.ids.groups else "users"].update((day, one) for day, one in pairs)
+        different, number = distinct(ids)
+        pairs = distinct(days * len(different) + number)[0]
+        asked = self.asked["groups" if known is self.known.ids.groups else "users"]
+        asked.update((pair // len(different), int(different[pair % len(different)])) for pair in pairs.tolist())
 
     def _call_columns(self) -> dict[str, Any]:
         """`arch`, `syscall` and `errno`, interpreted once for each distinct combination."""
@@ -485,10 +501,10 @@ class _Builder:
         names = ("arch_name", "syscall_name", "errno_name")
         arch_names, call_names, error_names = (self.values.words[name].texts for name in names)
         key = np.stack([word, number, np.minimum(exit_value, 0), *map(self._codes, names)])
-        distinct, inverse = _distinct_columns(key)
-        made = np.full((len(distinct) + 1, 3), -1, np.int32)
-        lost = np.zeros(len(distinct) + 1, bool)  # where the name does not lead back to the word
-        for i, (w, nr, failed, a, c, e) in enumerate(distinct):
+        calls, inverse = _distinct_columns(key)
+        made = np.full((len(calls) + 1, 3), -1, np.int32)
+        lost = np.zeros(len(calls) + 1, bool)  # where the name does not lead back to the word
+        for i, (w, nr, failed, a, c, e) in enumerate(calls):
             hexadecimal = f"{w:x}" if w >= 0 else None
             known_arch = arch_names[a] if a >= 0 else fields.arch_name(hexadecimal) if hexadecimal else None
             known_call = call_names[c] if c >= 0 else fields.syscall_name(hexadecimal, nr) if nr >= 0 else None
@@ -510,23 +526,23 @@ class _Builder:
     def _shown_columns(self) -> dict[str, Any]:
         """What a reader may see: `command` and `account`, secrets masked; and `argv`, which nobody is shown."""
         cmd, cmd_texts = self._codes("cmd"), self.values.words["cmd"].texts
-        shown = Words()
+        shown, arguments = Words(), self.values.arguments
         command = np.full(len(cmd), -1, np.int32)
         for codes, texts, render in (
-            (self._codes("data"), self.values.words["data"].texts, redact.keystrokes),
-            (cmd, cmd_texts, redact.text),
-            (self.argv, self.values.argv.texts, redact.command),
+            (self._codes("data"), self.values.words["data"].texts, _keystrokes),
+            (cmd, cmd_texts, _text),
+            (self.argv, self.values.argv.texts, lambda argv: _command(tuple(arguments.texts[one] for one in argv))),
         ):
             rendered = np.full(len(texts) + 1, -1, np.int32)
-            for code in np.unique(codes[codes >= 0]).tolist():
+            for code in distinct(codes[codes >= 0])[0].tolist():
                 rendered[code] = shown.code(render(texts[code]))
             command = np.where(codes >= 0, rendered[codes], command)
         # USER_CMD holds one text; what is split at single blanks can be joined again.
-        split = [self.values.argv.code(tuple(text.split(" "))) for text in cmd_texts]
+        split = [self.values.argv.code(tuple(arguments.code(word) for word in text.split(" "))) for text in cmd_texts]
         argv = np.where((self.argv < 0) & (cmd >= 0), np.array([*split, -1], np.int32)[cmd], self.argv)
         self.matrix[MATRIX["cmd"], (self.argv >= 0) & (cmd >= 0)] = -1  # the column holds the other's arguments
         return {
-            "argv": _take_lists(self.values.argv.texts, argv),
+            "argv": _take_lists(self.values.argv.texts, argv, arguments),
             "command": shown.array(command),
             "account": self._accounts(self._codes("acct")),
         }
@@ -538,14 +554,14 @@ class _Builder:
         closing = self._is(*_CLOSING)[self.first]
         succeeded = (self.filled[MATRIX["success"]] != 0) & (self.matrix[MATRIX["success"]] == 1) & ~closing
         known: Collection[str] = (
-            {texts[code] for code in np.unique(acct[succeeded & (acct >= 0)]).tolist()}
+            {texts[code] for code in distinct(acct[succeeded & (acct >= 0)])[0].tolist()}
             | set(self.known.ids.users.values())
             | {name for column in ("auid", "uid", "id") for name in words[f"{column}_name"].texts}
         )
         shown = Words()
         named = np.array([shown.code(text) for text in texts] + [-1], np.int32)
         masked = named.copy()
-        for code in np.unique(acct[~succeeded & (acct >= 0)]).tolist():
+        for code in distinct(acct[~succeeded & (acct >= 0)])[0].tolist():
             masked[code] = shown.code(redact.account(texts[code], known, salt=self.known.salt))
         return shown.array(np.where(succeeded, named[acct], masked[acct]))
 
@@ -601,9 +617,9 @@ class _Builder:
         named = np.where(codes[f"{name}_name"][1], codes[f"{name}_name"][0], -1)
         missing = has & (named < 0)
         if missing.any():
-            distinct, inverse = np.unique(ids[missing], return_inverse=True)
+            owners, inverse = distinct(ids[missing])
             self._note_asked(known, self.event[paths[missing]], ids[missing])
-            named[missing] = np.array([words.code(known[i]) if i in known else -1 for i in distinct.tolist()])[inverse]
+            named[missing] = np.array([words.code(known[i]) if i in known else -1 for i in owners.tolist()])[inverse]
         return words.array(named)
 
     def _sockets(self) -> pa.Array:
@@ -611,11 +627,11 @@ class _Builder:
         codes = self._codes("saddr")
         texts = self.values.words["saddr"].texts
         has = codes >= 0
-        distinct, inverse = np.unique(codes[has].astype(np.int64) * 2 + self.little_endian[has], return_inverse=True)
+        addresses, inverse = distinct(codes[has].astype(np.int64) * 2 + self.little_endian[has])
         rows = []
-        for one in distinct.tolist():
+        for one in addresses.tolist():
             text = texts[one >> 1]
-            socket = fields.decode_socket(text, bool(one & 1))
+            socket = _decode_socket(text, bool(one & 1))
             rows.append(
                 (socket.family, socket.address, socket.port, socket.path, text) if socket else (*_NO_SOCKET, text)
             )
@@ -647,11 +663,9 @@ class _Builder:
         gap[1:] = position[1:] - (position[:-1] + length[:-1])
         first = self.offsets[:-1]
         gap[first] = 0
-        distinct, inverse = np.unique(
-            (spans.mask[order].astype(np.int64) << 32) + spans.form[spans.phrase[order]], return_inverse=True
-        )
+        forms, inverse = distinct((spans.mask[order].astype(np.int64) << 32) + spans.form[spans.phrase[order]])
         words = Words()
-        codes = [words.code(_numbers_form(int(one) >> 32) + spans.forms[one & 0xFFFFFFFF]) for one in distinct.tolist()]
+        codes = [words.code(_numbers_form(int(one) >> 32) + spans.forms[one & 0xFFFFFFFF]) for one in forms.tolist()]
         members = [pa.array(gap), pa.array(length, pa.int32()), words.array(np.array(codes, np.int32)[inverse])]
         struct = pa.StructArray.from_arrays(members, names=["gap", "length", "form"])
         in_segment = np.array([one.offset - one.position for one in pieces])[piece[first]]
@@ -665,6 +679,11 @@ class _Builder:
 
 _SSHD = "/usr/sbin/sshd"
 _NO_SOCKET = (None, None, None, None)
+# Commands are repeated through the whole log; to mask one costs more than all the rest of its event.
+_command = lru_cache(maxsize=32768)(redact.command)
+_text = lru_cache(maxsize=4096)(redact.text)
+_decode_socket = lru_cache(maxsize=8192)(fields.decode_socket)
+_keystrokes = lru_cache(maxsize=4096)(redact.keystrokes)
 _CALL_NUMBERS = ("arch", "syscall_nr", "exit")
 
 
@@ -693,6 +712,15 @@ def _numbers_form(mask: int) -> str:
     return "".join(made)
 
 
+def _by_time(time_ms: Array, serial: Array, first: Array) -> Array:
+    """The order by time, serial and first record."""
+    since = time_ms - time_ms.min(initial=2**62)
+    # The usual case: less than 24 days, and events in order of arrival. One key is sorted much faster than three.
+    if since.max(initial=0) < 2**31 and (np.diff(first) > 0).all():
+        return np.argsort((since << 32) + serial, kind="stable")
+    return np.lexsort((first, serial, time_ms))
+
+
 def _lists(values: pa.Array, event: Array, events: int) -> pa.Array:
     """Values in the order of their events as one list for each event, null where it has none."""
     counts = np.bincount(event, minlength=events)
@@ -700,11 +728,10 @@ def _lists(values: pa.Array, event: Array, events: int) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(counts == 0))
 
 
-def _take_lists(texts: Sequence[Sequence[str]], codes: Array) -> pa.Array:
-    """A column of lists of text: the distinct lists by number, -1 is null."""
-    words = Words()
-    flat = np.array([words.code(text) for one in texts for text in one], np.int32)
-    sizes = np.array([len(one) for one in texts], np.int64)
+def _take_lists(lists: Sequence[Sequence[int]], codes: Array, words: Words) -> pa.Array:
+    """A column of lists of words: the distinct lists by number, -1 is null."""
+    flat = np.array([word for one in lists for word in one], np.int32)
+    sizes = np.array([len(one) for one in lists], np.int64)
     starts = np.concatenate([[0], np.cumsum(sizes)])
     chosen = codes[codes >= 0]
     counts = np.zeros(len(codes), np.int64)
@@ -723,7 +750,10 @@ def _encoded(values: pa.Array, taken: pa.Array) -> pa.Array:
 
 def _distinct_columns(key: Array) -> tuple[list[list[int]], Array]:
     """The distinct columns of a matrix, and the number of each column among them."""
-    if key.shape[1] == 0:
-        return [], np.zeros(0, np.int64)
-    distinct, inverse = np.unique(key, axis=1, return_inverse=True)
-    return distinct.T.tolist(), inverse.reshape(-1)
+    place = np.zeros(key.shape[1], np.int64)
+    for row in key:
+        numbers, inverse = distinct(row)
+        place = distinct(place * len(numbers) + inverse)[1].astype(np.int64)
+    first = np.zeros(place.max(initial=-1) + 1, np.int64)
+    first[place[::-1]] = np.arange(len(place))[::-1]
+    return key[:, first].T.tolist(), place

@@ -707,6 +707,8 @@ def _is(buf, start, end, word):
 @kernel
 def _enriched_name(buf, start, equals):
     """Where the longest known enriched name that ends at `equals` begins, at or after `start`; -1 where there is none."""
+    if equals <= start or buf[equals - 1] < 65 or buf[equals - 1] > 90:
+        return -1
     for i in range(_ENRICHED_SIZES.size):
         size = _ENRICHED_SIZES[i]
         p = equals - size
@@ -745,6 +747,8 @@ def _enriched_at(buf, p, end):
             if q + size < end and _marker_size(buf, p, p + size) == size:
                 q += size
                 break
+    if q >= end or buf[q] < 65 or buf[q] > 90:  # all of these names are in capitals
+        return False
     equals = _key_end(buf, q, end)
     return equals > 0 and equals + 1 < end and _enriched_name(buf, q, equals) == q
 
@@ -835,16 +839,19 @@ def cut(
     first_field, value_start, value_end, flags, slot, text_kind,
     slot_table, slot_hash, slot_kind, slot_start, slot_end,
     form, pool, pool_words, form_table, form_hash, form_kind, form_start, form_end, repaired, raw_hash,
+    again, slot_phrase,
 ):  # fmt: skip
     """Cut each distinct phrase into fields and a form: the phrase with `*` in the place of every value.
 
-    Fields of phrase i stand at first_field[i] … first_field[i + 1]; a slot is a distinct (type, half, key).
+    Fields of phrase i stand at first_field[i] … first_field[i + 1]; a slot is a distinct (type, half, key);
+    `again` says of a phrase that it has two fields of one slot.
     Returns (fields, slots, forms), or (-1, …) when there are more slots than the arrays hold.
     """
     n = slots = forms = 0
     tail = 0  # how much of the pool is taken
     for i in range(count):
         first_field[i] = n
+        again[i] = 0
         p = start[i]
         stop = end[i]
         t = kind[i]
@@ -906,7 +913,7 @@ def cut(
             if equals < 0:
                 # Words that are no field.
                 w = p
-                if opening and is_avc[t] and _starts_with(buf, p, limit, _AVC_WORD):
+                if opening and is_avc[t] and _starts_with(buf, p, limit, _AVC_WORD) and buf[p + 4] == 32:
                     w = p + 4
                     opening = False
                     while p < w:
@@ -1024,6 +1031,7 @@ def cut(
                 slot_table, slot_hash, slot_kind, slot_start, slot_end, slots,
             )  # fmt: skip
             if s == slots:
+                slot_phrase[s] = -1
                 slots += 1
                 if slots == slot_start.size:
                     return -1, slots, forms
@@ -1135,6 +1143,9 @@ def cut(
             flags[n] = f
             text_kind[n] = -1
             slot[n] = s
+            if slot_phrase[s] == i:
+                again[i] = 1
+            slot_phrase[s] = i
             n += 1
         g = _intern(pool_words, tail, o, t, seed, form_table, form_hash, form_kind, form_start, form_end, forms)
         if g == forms:
@@ -1180,7 +1191,86 @@ def intern_values(buf, words, count, start, end, kind, seed, number, table, hash
     return n
 
 
+# How a value becomes text: as it stands, from hexadecimal, from that of a proctitle, or only in Python.
+AS_WRITTEN, FROM_HEX, FROM_PROCTITLE, IN_PYTHON = 0, 1, 2, 3
+
+
+@kernel
+def _half_byte(c):
+    """What an upper-case hexadecimal digit stands for, or -1."""
+    if 48 <= c <= 57:
+        return np.int64(c) - 48
+    if 65 <= c <= 70:
+        return np.int64(c) - 55
+    return np.int64(-1)
+
+
+@kernel
+def copy_texts(buf, count, start, end, mode, pool, out_start, out_end, good, same):
+    """Write the text of each value into the pool, where all of it is ASCII and its mode allows; returns the pool's length.
+
+    `good` says that it could be done, `same` that the text alone gives back what was written. What cannot be done here
+    is left to the decoders of `fields`, whose results these are.
+    """
+    o = 0
+    for i in range(count):
+        p, stop, how = start[i], end[i], mode[i]
+        out_start[i] = o
+        good[i] = 0
+        same[i] = 0
+        first = o
+        if how == AS_WRITTEN:
+            good[i] = same[i] = 1
+            while p < stop:
+                if buf[p] >= 128:
+                    good[i] = 0
+                    break
+                pool[o] = buf[p]
+                o += 1
+                p += 1
+        elif how != IN_PYTHON and stop > p and (stop - p) & 1 == 0:
+            good[i] = same[i] = 1
+            while p < stop:
+                high, low = _half_byte(buf[p]), _half_byte(buf[p + 1])
+                byte = high * 16 + low
+                if high < 0 or low < 0 or byte >= 128 or (byte == 0 and how == FROM_HEX):
+                    good[i] = 0
+                    break
+                if how == FROM_PROCTITLE and byte == 0:
+                    byte = 32
+                elif byte == 32:
+                    same[i] = 1 if how == FROM_HEX else 0
+                pool[o] = byte
+                o += 1
+                p += 2
+            if how == FROM_PROCTITLE and good[i] and buf[stop - 1] == 48 and buf[stop - 2] == 48:
+                good[i] = 0  # NULs at the end
+        if not good[i]:
+            o = first
+        out_end[i] = o
+    return o
+
+
+@kernel
+def gather(buf, count, start, end, out):
+    """Copy the spans one behind the other."""
+    o = 0
+    for i in range(count):
+        for p in range(start[i], end[i]):
+            out[o] = buf[p]
+            o += 1
+
+
 # --------------------------------------------------------------------------------------------------------------- events
+
+
+@kernel
+def sort_by_event(count, event, place, out):
+    """The records in the order of their events, and within one in their own; `place` is where each event begins."""
+    for r in range(count):
+        e = event[r]
+        out[place[e]] = r
+        place[e] += 1
 
 
 # What stands for a field that was read as a number in front of the phrase: NUMBER_FIELD - i for NUMBERS[i], and the lone ones.
@@ -1226,12 +1316,13 @@ def fill_numbers(count, order, event, row, mask, numbers, columns, success_colum
 
 @kernel
 def find_others(
-    count, order, event, phrase, first_field, target, value, always, argument, several_execve,
+    count, order, event, phrase, first_field, target, value, always, plain, argument, several_execve,
     mask, again, lead, row, numbers, columns, pid_column, item_of_record, matrix, record_out, field_out,
 ):  # fmt: skip
-    """The (record, field) of everything that the columns do not give back; returns how many; empty arrays: it only counts.
+    """The (record, field) of everything that the columns do not give back; returns how many, though the arrays may hold fewer.
 
-    A number in front of a phrase that has its name `again` goes there too, so that both keep their order.
+    A number in front of a phrase that has its name `again` goes there too, so that both keep their order. Of a `plain`
+    phrase no field goes there.
     """
     n = 0
     room = record_out.size
@@ -1260,6 +1351,8 @@ def find_others(
                 record_out[n] = r
                 field_out[n] = ITEM_FIELD
             n += 1
+        if plain[h]:
+            continue
         for f in range(first_field[h], first_field[h + 1]):
             c = target[f]
             if always[f] or (c >= 0 and matrix[c, e] != value[f]) or (argument[f] and several_execve[e]):

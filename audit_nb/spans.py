@@ -129,6 +129,7 @@ class Spans:
     form: Array = field(default_factory=lambda: np.zeros(0, np.int32))
     repaired: Array = field(default_factory=lambda: np.zeros(0, np.uint8))
     raw_hash: Array = field(default_factory=lambda: np.zeros(0, np.uint64))
+    again: Array = field(default_factory=lambda: np.zeros(0, np.uint8))
     # fields
     value_start: Array = field(default_factory=lambda: np.zeros(0, np.int32))
     value_end: Array = field(default_factory=lambda: np.zeros(0, np.int32))
@@ -323,18 +324,20 @@ def _cut(spans: Spans) -> None:
         first_field = np.empty(count + 1, np.int64)
         value_start, value_end, slot = (np.empty(most, np.int32) for _ in range(3))
         flags, text_kind = np.empty(most, np.uint8), np.empty(most, np.int8)
+        again, slot_phrase = np.empty(count, np.uint8), np.empty(room, np.int32)
         form, repaired, raw_hash = np.empty(count, np.int32), np.empty(count, np.uint8), np.empty(count, np.uint64)
         n, slots.count, forms.count = scan.cut(
             block.buf, block.words, count, phrases.start, phrases.end, phrases.kind, is_avc, is_path, spans.seed,
             first_field, value_start, value_end, flags, slot, text_kind, *slots.arrays,
             form, pool, scan.overlapping(pool), *forms.arrays, repaired, raw_hash,
+            again, slot_phrase,
         )  # fmt: skip
         if n >= 0:
             break
         room *= 16
     spans.first_field, spans.form, spans.repaired, spans.raw_hash = first_field, form, repaired, raw_hash
     spans.value_start, spans.value_end, spans.slot = value_start[:n], value_end[:n], slot[:n]
-    spans.flags, spans.text_kind = flags[:n], text_kind[:n]
+    spans.flags, spans.text_kind, spans.again = flags[:n], text_kind[:n], again
     kinds = slots.kind[: slots.count].tolist()
     spans.slots = [(kind >> 1, bool(kind & 1), key) for kind, key in zip(kinds, slots.texts(block.buf), strict=True)]
     spans.forms = forms.texts(pool)

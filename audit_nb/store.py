@@ -74,6 +74,9 @@ def update(data_dir: Path | str, hosts: Iterable[str] | None = None, tell: Tell 
     data_dir, archive = Path(data_dir), Archive(data_dir)
     chosen = archive.hosts() if hosts is None else list(dict.fromkeys(hosts))
     processors = max(1, len(os.sched_getaffinity(0)))
+    pa.set_memory_pool(
+        pa.system_memory_pool()
+    )  # the default one asks for pages anew with every part: a tenth of the time
     with ThreadPoolExecutor(processors, "read") as workers, ThreadPoolExecutor(processors, "host") as drivers:
         return list(drivers.map(lambda host: _updated(data_dir, archive, host, workers, tell), chosen))
 

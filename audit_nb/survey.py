@@ -20,6 +20,7 @@ Array = np.ndarray[Any, Any]
 
 DAY_MS = 86_400_000
 WINDOW_BYTES = 64 << 20
+LEAST_BYTES = 8 << 20  # of a part: many small files would be slow to open
 FEW_BYTES = 8192  # of so few bytes any could be late
 
 

@@ -4,13 +4,17 @@ Comes in as spans, goes out as arrays by field. Each distinct value is decoded o
 """
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from audit_nb import columns, fields, scan
+from audit_nb import columns, fields, scan, texts
+from audit_nb.fields.argv import MOST_HOLES
 from audit_nb.spans import Interned, Spans
+from audit_nb.texts import Words
 
 Array = np.ndarray[Any, Any]
 
@@ -18,30 +22,16 @@ Array = np.ndarray[Any, Any]
 MATRIX = {name: i for i, name in enumerate((*columns.NUMBER_COLUMNS, *columns.TEXT_COLUMNS))}
 MEMBERS = {name: 1000 + i for i, name in enumerate((*columns.PATH_NUMBERS, *columns.PATH_TEXTS))}
 _NAME_OF = {number: name for name, number in (MATRIX | MEMBERS).items()}
+CONTINUES = -2  # the arguments of a record that goes on where another one ended, see `Values.argv_of`
+_PLAIN_ARGUMENT = re.compile(r"a(?:0|[1-9][0-9]{0,8})")
 #: The keys of text that stands without one; what no field explains has an empty key.
 _TEXT_KEYS = {scan.AVC_RESULT: "seresult", scan.AVC_PERMISSIONS: "seperms", scan.MESSAGE: "msg", scan.STRAY: ""}
 
 
-class Words:
-    """The distinct texts of one column, numbered in the order of their arrival."""
-
-    def __init__(self) -> None:
-        self.codes: dict[Any, int] = {}
-        self.texts: list[Any] = []
-
-    def code(self, text: Any) -> int:  # noqa: ANN401 - text, bytes or a tuple of texts
-        code = self.codes.get(text)
-        if code is None:
-            code = self.codes[text] = len(self.texts)
-            self.texts.append(text)
-        return code
-
-    def array(self, codes: Array, kind: pa.DataType | None = None) -> pa.DictionaryArray:
-        """The column of these numbers; -1 is null."""
-        codes = codes.astype(np.int32, copy=False)
-        return pa.DictionaryArray.from_arrays(
-            pa.array(codes, mask=codes < 0), pa.array(self.texts, kind or pa.string())
-        )
+def distinct(values: Array) -> tuple[Array, Array]:
+    """The distinct numbers, in order of arrival, and the place of each number among them."""
+    encoded = pa.array(values).dictionary_encode()
+    return encoded.dictionary.to_numpy(), encoded.indices.to_numpy()
 
 
 class Values:
@@ -54,12 +44,14 @@ class Values:
     def __init__(self, spans: Spans, types: list[str]) -> None:
         self.spans, self.types = spans, types
         self.words = {name: Words() for name in (*columns.TEXT_COLUMNS, *columns.PATH_TEXTS)}
-        self.other_keys, self.other_values, self.other_raws, self.argv = Words(), Words(), Words(), Words()
+        self.other_keys, self.other_values, self.other_raws = Words(), Words(), Words()
+        self.arguments, self.argv = Words(), Words()  # an argv is a tuple of numbers of arguments
         n = len(spans.slot)
         self.phrase = np.repeat(np.arange(len(spans.form), dtype=np.int32), np.diff(spans.first_field))
         self.value = np.full(n, -1, np.int64)
         self.always = np.zeros(n, np.uint8)
         self.value_code, self.raw_code = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
+        self.argument_code = np.full(n, -1, np.int32)  # where the text alone gives back what was written
         self._read_slots()
         self._read_old_logins()
         self._mark_repeated()
@@ -87,46 +79,62 @@ class Values:
                 bases[i] = target.base
         slot = self.spans.slot
         self.target, self.base, self.key_code, self.argument = targets[slot], bases[slot], keys[slot], arguments[slot]
-        for kind, key in _TEXT_KEYS.items():
-            self.key_code[self.spans.text_kind == kind] = self.other_keys.code(key)
+        self.shared = self._shared_names(targets)[slot]
+        names = np.array([self.other_keys.code(_TEXT_KEYS[kind]) for kind in range(len(_TEXT_KEYS))], np.int32)
+        without = np.flatnonzero(self.spans.text_kind >= 0)
+        self.key_code[without] = names[self.spans.text_kind[without]]
         literal = (self.spans.flags & scan.LITERAL) != 0
         self.target[literal & (self.base != 2)] = -1
         self.silent = literal | (self.argument != 0)
         self.always[((self.target < 0) | (self.target == MATRIX["data"])) & ~self.silent] = 1
 
+    def _shared_names(self, targets: Array) -> Array:
+        """By slot: whether another slot of its record type has the same key, or fills the same member of `paths`."""
+        names: list[Any] = [
+            (kind, int(target) if target >= 1000 else key)
+            for (kind, _, key), target in zip(self.spans.slots, targets, strict=False)
+        ]
+        count = Counter(names)
+        return np.array([*(count[name] > 1 for name in names), False])
+
     def _read_old_logins(self) -> None:
         """`login pid=1 uid=0 old auid=4294967295 new auid=42` of older kernels: the new ids fill the columns."""
         spans = self.spans
-        of_login = np.array([name == "LOGIN" for name in self.types] or [False])[spans.phrases.kind[self.phrase]]
-        for f in np.flatnonzero(of_login & (spans.text_kind == scan.STRAY)).tolist():
-            word = self.raw(f)
-            if word in (b"old", b"new"):
-                self.key_code[f] = self.other_keys.code("msg")
-            if word == b"old" and f + 1 < len(self.phrase) and self.phrase[f + 1] == self.phrase[f]:
-                self.target[f + 1] = -1
+        is_login = np.array([name == "LOGIN" for name in self.types] or [False])
+        stray = np.flatnonzero(spans.text_kind == scan.STRAY)
+        words: dict[int, dict[int, bytes]] = {}
+        for f in stray[is_login[spans.phrases.kind[self.phrase[stray]]]].tolist():
+            words.setdefault(int(self.phrase[f]), {})[f] = self.raw(f)
+        for phrase, of_field in words.items():
+            for f, word in of_field.items():
+                if set(of_field.values()) <= {b"old", b"new"}:  # else all of it stays unread, in its order
+                    self.key_code[f] = self.other_keys.code("msg")
+                if word == b"old" and f + 1 < len(self.phrase) and self.phrase[f + 1] == phrase:
+                    self.target[f + 1] = -1
 
     def _mark_repeated(self) -> None:
         """Two fields of one name, or for one member of `paths`: the first fills the column, both are kept in order."""
-        spans = self.spans
-        if not len(spans.slot):
+        fields = np.flatnonzero((self.spans.again[self.phrase] != 0) | self.shared)
+        if not len(fields):
             return
-        keys = len(self.other_keys.texts)
-        name = np.where(self.target >= 1000, self.target - 1000 + keys, self.key_code)  # several keys fill `caps`
-        pairs = self.phrase.astype(np.int64) * (keys + len(MEMBERS) + 1) + name
+        chosen = np.flatnonzero(np.isin(self.phrase, self.phrase[fields]))
+        keys, target = len(self.other_keys), self.target[chosen]
+        name = np.where(target >= 1000, target - 1000 + keys, self.key_code[chosen])  # several keys fill `caps`
+        pairs = self.phrase[chosen].astype(np.int64) * (keys + len(MEMBERS) + 1) + name
         order = np.argsort(pairs, kind="stable")
         again = pairs[order][1:] == pairs[order][:-1]
-        second = order[1:][again]
-        repeated = np.union1d(second, order[:-1][again])
+        second = chosen[order[1:][again]]
+        repeated = np.union1d(second, chosen[order[:-1][again]])
         self.always[repeated[~self.silent[repeated]]] = 1
         self.target[second[self.target[second] >= 1000]] = -1
 
     def _names_of_numbers(self) -> Array:
         """By phrase: the bits (see `scan.NUMBERS`) of the numbers whose names its own fields bear."""
-        bits = np.zeros(len(self.other_keys.texts) + 1, np.int32)
+        bits = np.zeros(len(self.other_keys) + 1, np.int32)
         of_name = {name: 1 << i for i, name in enumerate(scan.NUMBERS)}
         of_name["pid"] |= scan.LONE_PID_BIT
         for name, bit in (of_name | {"item": scan.ITEM_BIT}).items():
-            bits[self.other_keys.codes.get(name, -1)] = bit
+            bits[self.other_keys.code_of(name)] = bit
         bits[-1] = 0
         again = np.zeros(len(self.spans.form), np.int32)
         chosen = np.flatnonzero(bits[self.key_code])
@@ -135,14 +143,16 @@ class Values:
 
     def _read_results(self) -> None:
         """`success=`, `res=`, `result=`: 1 or 0; another word is kept as it is written."""
-        literal = (self.spans.flags & scan.LITERAL) != 0
-        for f in np.flatnonzero((self.base == 2) & (self.target >= 0)).tolist():
-            self.value[f] = columns.result(self.raw(f))
-            if self.value[f] < 0:
-                self.target[f] = -1
-            kind = self.slot_names[self.spans.slot[f]][0]
-            if not literal[f] or not columns.is_usual_result(self.raw(f), kind):
-                self.always[f] = 1
+        chosen = np.flatnonzero((self.base == 2) & (self.target >= 0))
+        number, example = self._distinct(chosen)
+        read = np.empty((len(example), 2), np.int64)
+        for i, f in enumerate(example.tolist()):
+            word = self.raw(f)
+            read[i] = columns.result(word), columns.is_usual_result(word, self.slot_names[self.spans.slot[f]][0])
+        values, usual = read[number].T
+        self.value[chosen] = values
+        self.target[chosen[values < 0]] = -1
+        self.always[chosen[((self.spans.flags[chosen] & scan.LITERAL) == 0) | (usual == 0)]] = 1
 
     def _read_numbers(self) -> None:
         """Numbers in the kernel's spelling become values; others are kept as written, and read if Python can."""
@@ -196,25 +206,68 @@ class Values:
         return text, raw, columns.spells_back(name, key, text, raw, quoted=quoted)
 
     def _read_texts(self) -> None:
-        """Decode each distinct (slot, value) once."""
+        """Read each distinct (slot, value) once: copied where it is plain, else decoded."""
         spans = self.spans
         textual = (self.base == 0) & ((spans.flags & scan.LITERAL) == 0)
         chosen = np.flatnonzero((textual | (self.always != 0)) & (self.argument == 0))
         number, example = self._distinct(chosen)
-        read = np.array([self._read_text(f) for f in example.tolist()], dtype=np.int64).reshape(-1, 2)
+        modes = np.array([*(columns.modes(*name) for name in self.slot_names), (0, 0)], np.uint8)
+        quoted = (spans.flags[example] & scan.QUOTED) != 0
+        copies = texts.copy(spans, example, modes[spans.slot[example], quoted.astype(np.int8)])
+        codes, same = self._column_codes(example, copies)
         fills = (self.base[chosen] == 0) & (self.target[chosen] >= 0)
-        self.value[chosen[fills]] = read[number[fills], 0]
-        self.always[chosen[read[number, 1] == 0]] = 1
+        self.value[chosen[fills]] = codes[number[fills]]
+        self.always[chosen[~same[number]]] = 1
         also_other = np.zeros(len(example), bool)
         also_other[number[self.always[chosen] != 0]] = True
-        others = np.full((len(example), 2), -1, np.int32)
-        others[also_other] = np.array([self._other(f) for f in example[also_other].tolist()]).reshape(-1, 2)
+        others = self._codes_in_other(example, copies, also_other)
         self.value_code[chosen], self.raw_code[chosen] = others[number].T
 
-    def _distinct(self, chosen: Array) -> tuple[Array, Array]:
+    def _column_codes(self, example: Array, copies: texts.Copies) -> tuple[Array, Array]:
+        """The code of each distinct value in its column, and whether the column's text gives back what was written."""
+        target = self.target[example]
+        has_column = (target >= 0) & (self.base[example] == 0)
+        codes, same = np.full(len(example), -1, np.int64), np.ones(len(example), bool)
+        empty = has_column & copies.good & (copies.start == copies.end)
+        nameless = empty & np.isin(target, [MATRIX["arch_name"], MATRIX["syscall_name"]])
+        same[nameless] = False  # an empty name is none, and its column says so
+        good = has_column & copies.good & ~nameless
+        codes[good], arrays = texts.number(
+            copies.pool, copies.start[good], copies.end[good], target[good], self.spans.seed, pa.string()
+        )
+        same[good] = copies.same[good]
+        for one, array in arrays.items():
+            self.words[_NAME_OF[one]].start(array)
+        for i in np.flatnonzero(has_column & ~copies.good).tolist():  # of which none is empty
+            text, _, same[i] = self._text(int(example[i]))
+            codes[i] = self.words[_NAME_OF[int(target[i])]].code(text)
+        return codes, same
+
+    def _codes_in_other(self, example: Array, copies: texts.Copies, wanted: Array) -> Array:
+        """The codes of distinct values in `other`: the value's, and its bytes' where it does not give them back (else -1)."""
+        spans = self.spans
+        codes = np.full((len(example), 2), -1, np.int32)
+        good = wanted & copies.good
+        zeros = np.zeros(len(example), np.int32)
+        codes[good, 0], arrays = texts.number(
+            copies.pool, copies.start[good], copies.end[good], zeros[good], spans.seed, pa.string()
+        )
+        if arrays:
+            self.other_values.start(arrays[0])
+        odd = good & ~copies.same
+        start, end = spans.value_start[example[odd]], spans.value_end[example[odd]]
+        codes[odd, 1], arrays = texts.number(spans.found.block, start, end, zeros[odd], spans.seed, pa.binary())
+        if arrays:
+            self.other_raws.start(arrays[0])
+        for i in np.flatnonzero(wanted & ~copies.good).tolist():
+            codes[i] = self._other(int(example[i]))
+        return codes
+
+    def _distinct(self, chosen: Array, slot: Array | None = None) -> tuple[Array, Array]:
         """The number of each field's (slot, quoting, value) among the distinct ones, and one field for each of those."""
         spans, n = self.spans, len(chosen)
-        kind = ((spans.slot[chosen].astype(np.int64) + 1) * 16 + (spans.text_kind[chosen] + 1)) * 2
+        slot = spans.slot[chosen] if slot is None else slot
+        kind = ((slot.astype(np.int64) + 1) * 16 + (spans.text_kind[chosen] + 1)) * 2
         kind += ((spans.flags[chosen] & scan.QUOTED) != 0) + (self.target[chosen] >= 0) * 2**28
         distinct = Interned(n)
         number = np.empty(n, np.int32)
@@ -226,14 +279,6 @@ class Values:
         example[number[::-1]] = chosen[::-1]
         return number, example
 
-    def _read_text(self, f: int) -> tuple[int, int]:
-        """(its code in its column or -1, whether the column's text gives back what was written)."""
-        target = int(self.target[f])
-        if target < 0 or self.base[f]:
-            return -1, 1
-        text, _, same = self._text(f)
-        return self.words[_NAME_OF[target]].code(text), int(same)
-
     def _other(self, f: int) -> tuple[int, int]:
         """The codes of a field in `other`: its value, and its bytes where the value does not give them back (else -1)."""
         text, raw, same = self._text(f)
@@ -241,36 +286,104 @@ class Values:
 
     def other_codes(self, chosen: Array) -> tuple[Array, Array, Array]:
         """The codes of key, value and bytes of these fields in `other`."""
-        for f in np.unique(chosen[self.value_code[chosen] < 0]).tolist():
+        missing = distinct(chosen[self.value_code[chosen] < 0])[0]
+        plain = missing[self.argument_code[missing] >= 0]
+        codes, number = distinct(self.argument_code[plain])
+        known = self.arguments.texts
+        self.value_code[plain] = np.array([self.other_values.code(known[i]) for i in codes.tolist()], np.int32)[number]
+        for f in missing[self.argument_code[missing] < 0].tolist():
             self.value_code[f], self.raw_code[f] = self._other(f)
         return self.key_code[chosen], self.value_code[chosen], self.raw_code[chosen]
 
     def _read_arguments(self) -> None:
-        """The arguments of each distinct EXECVE phrase; what is not written as a0="…" a1=… in full is kept as written."""
-        flags = self.spans.flags
+        """The arguments of each distinct EXECVE phrase; what is not written as a0="…" a1=… is kept as written."""
+        flags, slot = self.spans.flags, self.spans.slot
         self.phrase_argv = np.full(len(self.spans.form), -1, np.int32)
-        self.arguments_of: dict[int, list[tuple[str, bytes, bool]]] = {}
-        for f in np.flatnonzero(self.argument).tolist():
-            key = self.slot_names[self.spans.slot[f]][1]
-            raw, quoted = self.raw(f), bool(flags[f] & scan.QUOTED)
-            self.arguments_of.setdefault(int(self.phrase[f]), []).append((key, raw, quoted))
-            if flags[f] & scan.LITERAL:
-                continue
-            text = columns.read_text("EXECVE", key, raw, quoted=quoted)
-            if "_" in key or "[" in key or not columns.spells_back("EXECVE", key, text, raw, quoted=quoted):
-                self.always[f] = 1
-        for phrase, arguments in self.arguments_of.items():
-            code = self.argv_code(arguments)
-            self.phrase_argv[phrase] = code
-            keys = {key for key, _, _ in arguments}
-            last = max(int(re.sub(r"[_[].*", "", key)[1:]) for key in keys)
-            if len(keys) < len(arguments) or last >= len(self.argv.texts[code]):
-                mine = slice(self.spans.first_field[phrase], self.spans.first_field[phrase + 1])
-                self.always[mine] |= self.argument[mine] & ((flags[mine] & scan.LITERAL) == 0)
+        self.run: dict[int, tuple[int, list[int]]] = {}  # the first place and the codes of arguments in their order
+        chosen = np.flatnonzero(self.argument)
+        if not len(chosen):
+            return
+        names = [key for _, key in self.slot_names]
+        plain = np.array([int(key[1:]) if _PLAIN_ARGUMENT.fullmatch(key) else -1 for key in names], np.int64)
+        number, example = self._distinct(chosen, np.zeros(len(chosen), np.int32))
+        code, same = self._argument_codes(example)
+        code, same = code[number], same[number] & (plain[slot[chosen]] >= 0)
+        self.argument_code[chosen[same]] = code[same]
+        self.always[chosen[~same & ((flags[chosen] & scan.LITERAL) == 0)]] = 1
+        starts = np.flatnonzero(np.concatenate([[True], np.diff(self.phrase[chosen]) != 0]))
+        ends = np.concatenate([starts[1:], [len(chosen)]])
+        # Arguments that stand in their order, none missing and none in pieces: a0 a1 a2 …, or those behind them.
+        place = plain[slot[chosen]]
+        first = place[starts]
+        in_order = place == np.arange(len(chosen)) - np.repeat(starts, ends - starts) + np.repeat(first, ends - starts)
+        whole = np.logical_and.reduceat(in_order, starts) & (first >= 0)
+        for phrase, a, b, begin, simple in zip(
+            self.phrase[chosen[starts]].tolist(),
+            *(array.tolist() for array in (starts, ends, first, whole)),
+            strict=True,
+        ):
+            if simple:
+                self.run[phrase] = begin, code[a:b].tolist()
+            if simple and begin == 0:
+                self.phrase_argv[phrase] = self.argv.code(tuple(self.run[phrase][1]))
+            elif simple and begin < MOST_HOLES:
+                self.phrase_argv[phrase] = CONTINUES
+            else:
+                self._read_odd_arguments(phrase, chosen[a:b])
+
+    def argv_of(self, phrases: Sequence[int]) -> int:
+        """The number of the arguments that these records hold together."""
+        argv: list[int] = []
+        for phrase in phrases:
+            begin, codes = self.run.get(phrase, (-1, []))
+            if begin != len(argv):
+                return self.argv_code([argument for one in phrases for argument in self.arguments_of(one)])
+            argv += codes
+        return self.argv.code(tuple(argv))
+
+    def _read_odd_arguments(self, phrase: int, chosen: Array) -> None:
+        """Arguments in pieces, with holes, or twice; what their places in the list do not give back is kept as written."""
+        self.phrase_argv[phrase] = argv = self.argv_code(self.arguments_of(phrase))
+        keys = [self.slot_names[slot][1] for slot in self.spans.slot[chosen].tolist()]
+        last = max(int(re.sub(r"[_[].*", "", key)[1:]) for key in keys)
+        if len(set(keys)) < len(keys) or last >= len(self.argv.texts[argv]):
+            self.always[chosen[(self.spans.flags[chosen] & scan.LITERAL) == 0]] = 1
+
+    def _argument_codes(self, example: Array) -> tuple[Array, Array]:
+        """The code of each distinct argument, and whether its text gives back what was written."""
+        quoted = (self.spans.flags[example] & scan.QUOTED) != 0
+        copies = texts.copy(self.spans, example, np.where(quoted, scan.AS_WRITTEN, scan.FROM_HEX).astype(np.uint8))
+        codes, same, good = np.full(len(example), -1, np.int32), copies.same.copy(), copies.good
+        codes[good], arrays = texts.number(
+            copies.pool,
+            copies.start[good],
+            copies.end[good],
+            np.zeros(good.sum(), np.int32),
+            self.spans.seed,
+            pa.string(),
+        )
+        if arrays:
+            self.arguments.start(arrays[0])
+        for i in np.flatnonzero(~good).tolist():
+            raw = self.raw(int(example[i]))
+            text = columns.read_text("EXECVE", "a0", raw, quoted=bool(quoted[i]))
+            codes[i] = self.arguments.code(text)
+            same[i] = columns.spells_back("EXECVE", "a0", text, raw, quoted=bool(quoted[i]))
+        return codes, same
+
+    def arguments_of(self, phrase: int) -> list[tuple[str, bytes, bool]]:
+        """The (key, raw, quoted) of the arguments of a phrase."""
+        mine = range(int(self.spans.first_field[phrase]), int(self.spans.first_field[phrase + 1]))
+        flags = self.spans.flags
+        return [
+            (self.slot_names[self.spans.slot[f]][1], self.raw(f), bool(flags[f] & scan.QUOTED))
+            for f in mine
+            if self.argument[f]
+        ]
 
     def argv_code(self, arguments: list[tuple[str, bytes, bool]]) -> int:
         """The number of these arguments among the distinct ones."""
-        return self.argv.code(tuple(fields.decode_argv(arguments)))
+        return self.argv.code(tuple(self.arguments.code(text) for text in fields.decode_argv(arguments)))
 
 
 def _in_range(target: Array, values: Array) -> Array:

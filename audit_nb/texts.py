@@ -1,0 +1,115 @@
+"""Distinct texts as Arrow arrays, most of them without a Python object for each.
+
+A value in quotes, or plain hexadecimal of ASCII, is copied as it is by a compiled loop; only what needs a decoder of
+`fields` (names that are not ASCII, abstract sockets, keys of several rules) comes as a Python text.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from audit_nb import scan
+from audit_nb.spans import Interned, Spans
+
+Array = np.ndarray[Any, Any]
+
+
+class Words:
+    """The distinct texts of one column, numbered: first those that were copied, then those that Python decoded."""
+
+    def __init__(self) -> None:
+        self.copied: pa.Array | None = None
+        self._codes: dict[Any, int] = {}
+        self._decoded: list[Any] = []
+        self._texts: list[Any] | None = None
+
+    def start(self, copied: pa.Array) -> None:
+        """Put copied texts in front; nothing may have been numbered before."""
+        self.copied, self._texts = copied, None
+
+    def __len__(self) -> int:
+        return (0 if self.copied is None else len(self.copied)) + len(self._decoded)
+
+    def code(self, text: Any) -> int:  # noqa: ANN401 - text, bytes or a tuple of numbers
+        """The number of a text that Python holds."""
+        code = self._codes.get(text)
+        if code is None:
+            code = self._codes[text] = len(self)
+            self._decoded.append(text)
+            self._texts = None
+        return code
+
+    def code_of(self, text: Any) -> int:  # noqa: ANN401 - as for `code`
+        """The number of a text that Python holds, or -1 where it has none."""
+        return self._codes.get(text, -1)
+
+    @property
+    def texts(self) -> list[Any]:
+        """All of them by number, as Python objects."""
+        if self._texts is None:
+            self._texts = ([] if self.copied is None else self.copied.to_pylist()) + self._decoded
+        return self._texts
+
+    def array(self, codes: Array, kind: pa.DataType | None = None) -> pa.DictionaryArray:
+        """The column of these numbers; -1 is null."""
+        codes = codes.astype(np.int32, copy=False)
+        words = pa.array(self._decoded, kind or pa.string())
+        if self.copied is not None:
+            words = pa.concat_arrays([self.copied, words]) if len(words) else self.copied
+        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), words)
+
+
+@dataclass(frozen=True)
+class Copies:
+    """The texts of some values in a pool of bytes: where each lies, whether it could be copied, whether it gives back its value."""
+
+    pool: scan.Block
+    start: Array
+    end: Array
+    good: Array
+    same: Array
+
+
+def copy(spans: Spans, fields: Array, modes: Array) -> Copies:
+    """Copy the text of each of these fields as its mode says; see `scan.copy_texts`."""
+    start, end = spans.value_start[fields], spans.value_end[fields]
+    n = len(fields)
+    buf = np.zeros(int((end - start).sum(dtype=np.int64)) + scan.PADDING, np.uint8)
+    at, to = np.empty(n, np.int32), np.empty(n, np.int32)
+    good, same = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
+    size = scan.copy_texts(spans.buf, n, start, end, modes, buf, at, to, good, same)
+    pool = scan.Block(buf, scan.overlapping(buf), int(size))
+    return Copies(pool, at, to, good.astype(bool), same.astype(bool))
+
+
+def number(
+    pool: scan.Block, start: Array, end: Array, kinds: Array, seed: np.uint64, kind: pa.DataType
+) -> tuple[Array, dict[int, pa.Array]]:
+    """Number the distinct texts of each kind from 0; returns each text's number, and the texts of each kind."""
+    n = len(start)
+    interned = Interned(n)
+    numbers = np.empty(n, np.int32)
+    interned.count = count = scan.intern_values(
+        pool.buf, pool.words, n, start, end, kinds.astype(np.int32), seed, numbers, *interned.arrays
+    )
+    by_kind = np.argsort(interned.kind[:count], kind="stable")
+    sorted_kinds = interned.kind[:count][by_kind]
+    bounds = np.flatnonzero(np.diff(sorted_kinds, prepend=-(2**31))) if count else np.zeros(0, np.int64)
+    local = np.empty(count, np.int32)
+    arrays: dict[int, pa.Array] = {}
+    for a, b in zip(bounds, np.append(bounds[1:], count), strict=False):
+        mine = by_kind[a:b]
+        local[mine] = np.arange(b - a)
+        arrays[int(sorted_kinds[a])] = _gathered(pool, interned.start[mine], interned.end[mine], kind)
+    return local[numbers], arrays
+
+
+def _gathered(pool: scan.Block, start: Array, end: Array, kind: pa.DataType) -> pa.Array:
+    """These spans as an Arrow array of text or bytes."""
+    offsets = np.zeros(len(start) + 1, np.int32)
+    np.cumsum(end - start, out=offsets[1:])
+    data = np.empty(int(offsets[-1]), np.uint8)
+    scan.gather(pool.buf, len(start), start, end, data)
+    return pa.Array.from_buffers(kind, len(start), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
