@@ -6,7 +6,7 @@
 Two ways, over one growing corpus. *interpreted*: Numba is off, so that every branch and comparison of `scan.py` is seen
 by the fuzzer as those of all other modules are. *checked*: `scan.py` is compiled with NUMBA_BOUNDSCHECK=1; the fuzzer
 sees the Python modules, and is told what the compiled loop reached (kinds of lines, types, fields, columns, reasons).
-An input that breaks a property is kept in `<work>/finds`, one for each place, and fuzzing goes on.
+An input that breaks a property is kept in `<work>/finds-<pid>`, one for each place, and fuzzing goes on.
 
 The seconds are those the process ran: a pause of more than two seconds between two inputs (it was stopped) counts nothing.
 """
@@ -57,7 +57,7 @@ class Run:
 
     def __init__(self, options, atheris, corpus, properties) -> None:
         self.options, self.atheris, self.properties = options, atheris, properties
-        self.corpus, self.finds = options.work / "corpus", options.work / "finds"
+        self.corpus, self.finds = options.work / "corpus", options.work / f"finds-{os.getpid()}"
         for folder in (self.corpus, self.finds):
             folder.mkdir(parents=True, exist_ok=True)
         (options.work / "words.dict").write_text(corpus.dictionary(), encoding="ascii")
@@ -75,7 +75,7 @@ class Run:
 
     def start(self) -> None:
         arguments = [
-            sys.argv[0], str(self.corpus), f"-dict={self.options.work / 'words.dict'}", "-max_len=2048", "-timeout=600",
+            sys.argv[0], str(self.corpus), f"-dict={self.options.work / 'words.dict'}", "-max_len=2048", "-timeout=86400",
             "-rss_limit_mb=6000", "-len_control=0", "-use_value_profile=0", "-print_final_stats=1",
         ]  # fmt: skip
         self.properties.check(b"type=BPF msg=audit(1.1:1): x=1\n", sides=6)  # compiled before the clock starts
