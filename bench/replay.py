@@ -110,7 +110,7 @@ def read_capture(folder: Path) -> bytes:
 def take_apart(folder: Path, *, unlike: bool = False) -> Template:
     """A capture as a template of its copies."""
     log = read_capture(folder)
-    made = Template(passwd=_beside(folder, "passwd"), group=_beside(folder, "group"))
+    made = Template(passwd=beside(folder, "passwd"), group=beside(folder, "group"))
     made.people = _people(made.passwd)
     made.addresses = _addresses(log)
     numbers: dict[Token, int] = {}
@@ -128,7 +128,7 @@ def take_apart(folder: Path, *, unlike: bool = False) -> Template:
     return made
 
 
-def _beside(folder: Path, name: str) -> bytes:
+def beside(folder: Path, name: str) -> bytes:
     """passwd or group of the machine, where the capture has it."""
     for path in (folder / name, folder / "guest/etc" / name, folder.parent / "guest/etc" / name):
         if path.is_file():
