@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections import deque
 from email.message import EmailMessage
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,6 +38,7 @@ FLAGS = (
     "--remote-allow-origins=*",
 )
 PATIENCE_S = 60.0
+TABS = 6  # open at a time; each is a process of some 100 MB, and the oldest is closed for a new one
 # Only the one file of axe-core in this package is wanted: importing it would ask for Playwright.
 _AXE = find_spec("axe_playwright_python")
 AXE = Path(_AXE.submodule_search_locations[0], "axe.min.js") if _AXE else Path("axe.min.js")
@@ -51,6 +53,7 @@ class Browser:
         command = [path, *FLAGS, *flags, f"--user-data-dir={self._profile}", "about:blank"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
         self._port = self._wait_for_port()
+        self._open: deque[Page] = deque()
 
     def __enter__(self) -> "Browser":
         return self
@@ -69,6 +72,9 @@ class Browser:
         with urlopen(f"http://127.0.0.1:{self._port}/json/version", timeout=PATIENCE_S):
             pass
         page = Page(self._new_tab(), width, height, {"prefers-color-scheme": "dark" if dark else "light", **media})
+        self._open.append(page)
+        if len(self._open) > TABS:
+            self._open.popleft().close()
         page.go(address)
         return page
 
@@ -130,6 +136,12 @@ class Page:
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self._receive()
         self.ask("Promise.all(Array.from(document.images).map(i => i.decode().catch(() => 0))).then(() => 1)")
+
+    def close(self) -> None:
+        """Close the tab; what it asked for and said is still known."""
+        self._number += 1
+        self._socket.send(json.dumps({"id": self._number, "method": "Page.close"}))
+        self._socket.close()
 
     def call(self, method: str, **params: object) -> dict:
         """One DevTools command and its answer."""
