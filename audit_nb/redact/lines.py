@@ -30,15 +30,20 @@ def text(line: str) -> str:
     return masked(line, marks.spans)
 
 
+def arguments(argv: Sequence[str]) -> list[str]:
+    """The arguments one by one, each with the secrets in it masked."""
+    return masked_arguments(argv, cut=False)
+
+
 def masked_arguments(argv: Sequence[str], *, cut: bool) -> list[str]:
     """The arguments with the secrets in them masked."""
     # No argument of execve(2) can hold a NUL; one that stands in a forged record is made visible.
-    arguments = [argument.replace("\0", "\u2400") for argument in argv]
-    flat = "\0".join(arguments)
-    if not arguments or not is_suspect(flat, cut=cut):
-        return arguments
+    visible = [argument.replace("\0", "\u2400") for argument in argv]
+    flat = "\0".join(visible)
+    if not visible or not is_suspect(flat, cut=cut):
+        return visible
     words, start = [], 0
-    for argument in arguments:
+    for argument in visible:
         words.append(Piece(argument, range(start, start + len(argument))))
         start += len(argument) + 1
     marks = Marks(flat, cut=cut)

@@ -5,6 +5,7 @@
     show.table(tables.failed_by_address(events), name="by_address", title="Failed logins by address")
     show.figure(charts.bars(frame, label="address", value="failed"), name="addresses", title="Failed logins by address")
     show.headline("failed_logins", "failed login|failed logins", 37, notice=1)
+    show.event(store.event(data_dir, "web01:1795400390.052:3220"))
     show.next_step("commands", "{users:user|users} came in: see what they did.", given={"hosts": ["web01"]}, users=…)
 
 What a log says is hostile: markup, formulas, escape sequences. It reaches a reader as text, with control and bidi
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from audit_nb import charts, words
-from audit_nb.show import leave, onward, picture, steps
+from audit_nb.show import in_full, leave, onward, picture, steps
 from audit_nb.show.cells import Reader, arrow, csv_text, markup, of_sentence, render_table
 from audit_nb.show.cells import columns as columns_of
 from audit_nb.show.leave import write_csv
@@ -45,6 +46,7 @@ __all__ = [
     "display_style",
     "display_widget",
     "csv_text",
+    "event",
     "figure",
     "headline",
     "markup",
@@ -115,6 +117,7 @@ def begin(notebook: str, *, language: str = "en", timezone: str = "UTC", **param
     told = onward.plain({**parameters, "language": language, "timezone": timezone}, reader)
     _page = Page(leave.slug(notebook), reader, Path(out) if out else None, told)
     _display(_STYLE, "", STYLE_MIME)
+    _show_events_in_full()
 
 
 def seen(events: "ir.Table", hosts: "ir.Table | None" = None) -> Seen:
@@ -233,6 +236,15 @@ def table(
     _record(kind="table", name=name, title=spoken, rows=whole.num_rows, shown=shown.num_rows, csv=csv, columns=said)
 
 
+def event(one: in_full.Event, *, secrets: bool = False) -> None:
+    """One event in full (see `store.event`): each record's line from the archive beside what its fields mean.
+
+    Secrets are masked in both, unless `secrets` are asked for. Nothing is written: a report shows no raw lines.
+    """
+    marked, plain = in_full.render(one, _page.reader, secrets=secrets)
+    _display(marked, plain)
+
+
 def told(story: "ir.Table | pa.Table | pd.DataFrame") -> "pa.Table":
     """The rows of `tables.story` with what happened as a sentence (`said`) and its kind in words (`what_kind`)."""
     return steps.told(arrow(story), _page.reader)
@@ -331,6 +343,20 @@ def display_widget(widget: "Widget", otherwise: str) -> None:
 def markup_lines(text: str) -> str:
     """Several lines as HTML, each escaped as `markup` does."""
     return "\n".join(markup(line) for line in text.split("\n"))
+
+
+def _show_events_in_full() -> None:
+    """Let an event that is the value of a cell stand there as `event` shows it."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell is None:
+        return
+    kinds, place = shell.display_formatter.formatters, ("audit_nb.closeup", "Closeup")
+    kinds["text/html"].for_type_by_name(*place, lambda one: in_full.render(one, _page.reader)[0])
+    kinds["text/plain"].for_type_by_name(
+        *place, lambda one, printer, cycle: printer.text(in_full.render(one, _page.reader)[1])
+    )
 
 
 def _record(**result: object) -> None:
