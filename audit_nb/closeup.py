@@ -120,7 +120,8 @@ def closeup(row: Mapping[str, Any], archive: Archive, time: datetime) -> Closeup
         for record, (raw, trouble) in zip(written, _raw_lines(row, archive), strict=True)
     ]
     arguments = fields.decode_argv([one for record in written if record.type == "EXECVE" for one in record.fields])
-    masks = _Masks(arguments, redact.arguments(arguments), row["acct"], row["account"])
+    unread = frozenset((row["unread"] or "").split("\n"))
+    masks = _Masks(arguments, redact.arguments(arguments), row["acct"], row["account"], unread)
     shown = [masks.line(line, record) for line, record in zip(lines, written, strict=True)]
     return Closeup(
         row["host"], row["node"], time, row["serial"], row["boot"], row["complete"], tuple(lines), tuple(shown)
@@ -133,12 +134,13 @@ _ARGUMENT = re.compile(r"a(\d+)(?:\[\d+\])?")
 
 @dataclass(frozen=True)
 class _Masks:
-    """What of an event's fields is secret: the arguments as they are and masked, the account likewise."""
+    """What is secret of an event: arguments and account, as they are and masked; and text that no field explains."""
 
     arguments: Sequence[str]
     masked_arguments: Sequence[str]
     acct: str | None
     account: str | None
+    unread: frozenset[str]
 
     def line(self, line: Line, record: records.Record) -> Line:
         """The line with its secrets masked."""
@@ -167,7 +169,10 @@ class _Masks:
             return _hidden(redact.text, fields.decode_value(kind, key, value, quoted))
         if kind in ("TTY", "USER_TTY") and key == "data":
             return _hidden(redact.keystrokes, fields.decode_value(kind, key, value, quoted))
-        return _hidden(redact.text, fields.decode_name(value, quoted)) if key in ("", "msg") else None
+        if key not in ("", "msg"):
+            return None
+        text = value.decode("utf-8", "backslashreplace")
+        return redact.MASK if text in self.unread else _hidden(redact.text, text)
 
     def _argument(self, place: int) -> str | None:
         if place >= len(self.arguments):
