@@ -3,13 +3,19 @@
 A file of tests/data/malformed is named for what is wrong with it. `AUDIT_NB_GOLDEN=write` rewrites the reasons.
 """
 
+import bz2
+import gzip
+import lzma
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from audit_nb import oddlines
+from audit_nb.compressed import Unreadable, open_decompressed
 from audit_nb.events import read_events
+from audit_nb.spans import Account
 
 MALFORMED = Path(__file__).parent / "data/malformed"
 REFUSED = sorted(MALFORMED.glob("*.log"))
@@ -91,3 +97,60 @@ def test_only_so_many_malformed_lines_are_listed_and_all_are_counted(monkeypatch
     parsed = read_events([b"garbage\n" * 10], host="h")
     assert parsed.accounting[0].malformed == 80
     assert [row["reason"] for row in parsed.malformed.to_pylist()][-1] == "7 more malformed lines are only counted"
+
+
+# ------------------------------------------------------------------------------------------- files that are none of ours
+
+
+RECORD = b"type=BPF msg=audit(1767225600.100:%d): prog-id=%d op=LOAD\n"
+LOG = b"".join(RECORD % (n, n) for n in range(1, 4))
+SHAPES = {
+    "empty": (b"", 0),
+    "only NULs": (bytes(5000), 0),
+    "only newlines": (b"\n" * 50, 0),
+    "NULs between records": (LOG + bytes(4096) + LOG, 6),
+    "carriage returns": (LOG.replace(b"\n", b"\r\n"), 3),
+    "carriage returns only": (LOG.replace(b"\n", b"\r"), 3),
+    "a byte order mark": (b"\xef\xbb\xbf" + LOG, 3),
+    "UTF-16": (LOG.decode().encode("utf-16"), 0),
+    "UTF-16, the other byte first": (LOG.decode().encode("utf-16-be"), 0),
+    "a line of 3 MiB": (b"x" * (3 << 20) + b"\n" + LOG, 3),
+    "a record of 3 MiB": (LOG + b"type=PATH msg=audit(1767225600.100:9): name=" + b"41" * (3 << 19) + b"\n" + LOG, 7),
+    "no newline in 3 MiB": (b"type=" * (3 << 18), 0),
+    "no last newline": (LOG[:-1], 3),
+    "cut in its last record": (LOG[:-20], 3),
+    "bytes of a program": (bytes(range(256)) * 64, 0),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_byte_of_any_file_is_somebodys(name: str):
+    """Records, malformed lines and other text together are the file, and what records it holds are read."""
+    content, records = SHAPES[name]
+    parsed = read_events([content], host="h")
+    account = sum(parsed.accounting, Account())
+    assert account.record + account.malformed + account.other == account.total == len(content)
+    assert parsed.counts["records"] == records
+
+
+@pytest.mark.parametrize("kind", ["gzip", "xz", "bz2", "zstd"])
+def test_what_stands_before_a_cut_in_a_compressed_file_is_read(tmp_path: Path, kind: str):
+    """The rest is damaged, and said to be, with the number of plain bytes in front of it."""
+    plain = b"".join(RECORD % (n, n * 7919 % 100_003) for n in range(40_000))
+    packed = {
+        "gzip": lambda: gzip.compress(plain),
+        "xz": lambda: lzma.compress(plain),
+        "bz2": lambda: bz2.compress(plain),
+        "zstd": lambda: pa.compress(plain, codec="zstd", asbytes=True),
+    }[kind]()
+    file = tmp_path / "audit.log.1"
+    file.write_bytes(packed[: len(packed) * 3 // 4])
+    got = bytearray()
+    with open_decompressed(file) as stream, pytest.raises(Unreadable, match=f"the {kind} data is damaged after"):
+        while chunk := stream.read1(1 << 16):
+            got += chunk
+    assert plain.startswith(got)
+    whole_lines = bytes(got[: got.rfind(b"\n") + 1])
+    parsed = read_events([whole_lines], host="h")
+    assert parsed.counts["records"] == whole_lines.count(b"\n") > 0
+    assert parsed.accounting[0].record == len(whole_lines)
