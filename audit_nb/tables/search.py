@@ -23,8 +23,8 @@ def search(
     """Which events match: by serial, type, user, process, file, key and everything else that ausearch can look for?
 
     One row for each event: host, time, serial, type, who, as_whom, syscall, success, exe, command, files, keys,
-    address, terminal, account. With `whole` the chosen events with all their columns, so that other questions can be asked of
-    them.
+    address, terminal, account. With `whole` the chosen events with all their columns, so that other questions can be
+    asked of them.
 
     `filters` are named in `_filters.FILTERS`: event, types, host, node, key, comm, exe, command, file, address,
     terminal, account, vm, uuid, pid, ppid, session, auid, uid, euid, any_uid, gid, egid, any_gid, syscall, arch,
