@@ -1052,7 +1052,7 @@ def test_a_page_can_be_walked_by_keyboard_and_ear(english: report.Run, korean: r
             ids = page.ask("Array.from(document.querySelectorAll('[id]')).map(e => e.id)")
             assert len(ids) == len(set(ids))
             assert page.ask("['header', 'main', 'footer'].every(tag => document.querySelectorAll(tag).length === 1)")
-            assert page.ask("Array.from(document.images).every(i => i.alt.length > 20)")
+            assert page.ask("Array.from(document.images).every(i => i.alt.length > 10)")
             assert page.ask(
                 "Array.from(document.querySelectorAll('table')).every(t => t.caption && t.caption.textContent)"
             )
