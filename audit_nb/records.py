@@ -9,9 +9,8 @@ else in the column that `columns.target` names.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from audit_nb import columns, fields
@@ -21,9 +20,7 @@ _MARKER = r"(?:#035|\^\]|\\x1[dD]|\\u001[dD])?"  # what a transport made of 0x1D
 _KEY_BEFORE = re.compile(_MARKER + r"([A-Za-z0-9_\-\[\]]+)=(\"?)$")
 _CONSTANT = re.compile(_MARKER + r"([A-Za-z0-9_\-\[\]]+)=(?:(\(null\)|\?|[A-Za-z0-9_\-\[\]]{1,8})|\"(unset)\")")
 
-# Text without a key is named by what stands around it in the form; `scan`, which sees the values too, may have named it
-# otherwise.
-_WITHOUT = {"seresult": ("",), "seperms": ("",), "msg": ("",), "": ("msg", "seresult", "seperms")}
+_WORDS = ("", "seresult", "seperms", "msg")  # the keys of text that stands without one
 
 
 @dataclass(frozen=True)
@@ -43,20 +40,19 @@ class Record:
 
 def to_records(event: Mapping[str, Any]) -> list[Record]:
     """The records of one row of the table of events (a dict, as `Table.to_pylist` gives), in their order."""
-    others: dict[tuple[int, str], list[Mapping[str, Any]]] = defaultdict(list)
+    others: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for other in event["other"] or ():
-        others[other["record"], other["key"]].append(other)
+        others[other["record"]].append(other)
     found, path = [], -1
     for number, (kind, place) in enumerate(zip(event["types"], event["records"], strict=True)):
         path += kind == "PATH"
-        found.append(_record(event, others, number, kind, place["form"], path))
+        found.append(_record(event, others[number], kind, place["form"], path))
     return found
 
 
 def _record(
     event: Mapping[str, Any],
-    others: Mapping[tuple[int, str], list[Mapping[str, Any]]],
-    number: int,
+    others: list[Mapping[str, Any]],
     kind: str,
     form: str,
     path: int,
@@ -66,16 +62,18 @@ def _record(
     found: list[Field] = []
     words: list[Field] = []
     texts = form.split("*")
-    for text, after in pairwise(texts):
+    for text in texts[:-1]:
         shape += text
-        key, quoted = _key_of(shape, after)
-        found += _constants(text.removesuffix(f'{key}="' if quoted else f"{key}="))
-        mine = next(filter(None, (others.get((number, name)) for name in (key, *_WITHOUT.get(key, ())))), None)
-        raw = _spelt(kind, key, mine.pop(0), quoted) if mine else _of_column(event, kind, key, quoted, path)
-        if not key or re.search(r"(^|[' {])$", shape):
-            words.append((key, raw, False))
-        else:
+        named = _KEY_BEFORE.search(shape)
+        key, quoted = (named[1], bool(named[2])) if named else ("", False)
+        other = _taken(others, (key,) if named else _WORDS)
+        raw = _of_column(event, kind, key, quoted, path) if other is None else _spelt(kind, other, quoted)
+        if named:
+            found += _constants(text.removesuffix(f'{key}="' if quoted else f"{key}="))
             found += _taken_apart(kind, key, raw, quoted)
+        else:
+            found += _constants(text)
+            words.append((other["key"] if other else key, raw, False))
         body += text.encode() + raw
         shape += "*"
     last = texts[-1]
@@ -101,26 +99,18 @@ def _taken_apart(kind: str, key: str, raw: bytes, quoted: bool) -> Iterator[Fiel
         yield name.decode(), value, False
 
 
-def _key_of(text: str, after: str) -> tuple[str, bool]:
-    """The key of the value between these two parts of a form, and whether it stands in quotes."""
-    named = _KEY_BEFORE.search(text)
-    if named:
-        return named[1], bool(named[2])
-    if re.search(r"(^|')avc: +$", text) and re.match(r" +\{ $", after):
-        return "seresult", False
-    if re.search(r"msg='(avc:)? *$", text):
-        return "msg", False
-    if re.search(r"avc: +\* +\{ $", text):
-        return "seperms", False
-    return "", False
+def _taken(others: list[Mapping[str, Any]], keys: Collection[str]) -> Mapping[str, Any] | None:
+    """The first entry that has one of these keys, which is not there any more then; they stand in their order."""
+    place = next((place for place, other in enumerate(others) if other["key"] in keys), None)
+    return None if place is None else others.pop(place)
 
 
-def _spelt(kind: str, key: str, other: Mapping[str, Any], quoted: bool) -> bytes:
+def _spelt(kind: str, other: Mapping[str, Any], quoted: bool) -> bytes:
     if other["raw"] is not None:
         return bytes(other["raw"])
-    if key in ("", "seresult", "seperms", "msg"):
+    if other["key"] in _WORDS:
         return str(other["value"]).encode()
-    return columns.spell(kind, key, other["value"], quoted=quoted)
+    return columns.spell(kind, other["key"], other["value"], quoted=quoted)
 
 
 def _of_column(event: Mapping[str, Any], kind: str, key: str, quoted: bool, path: int) -> bytes:
