@@ -1,7 +1,7 @@
 """Users and groups by number: from the enriched half of the record or from the maps of the host that wrote it.
 
-Never from the machine that reads the log: its 1000 is another person. Where neither names 0, `user_name` says `root`, as
-auparse does without any passwd; the table of events leaves such a name null, for nobody has told it.
+Never from the machine that reads the log: its 1000 is another person. Where neither names 0, `user_name` says `root`,
+as auparse does without any passwd; the table of events leaves such a name null, for nobody has told it.
 """
 
 from collections.abc import Mapping
