@@ -1,6 +1,6 @@
-"""What a line is that `scan` could not take as one plain record: several records, a record in JSON, other text, or malformed.
+"""What a line is that `scan` could not take as one plain record: several records, one in JSON, other text or malformed.
 
-    {"_AUDIT_TYPE_NAME":"SYSCALL","_AUDIT_ID":"10","_SOURCE_REALTIME_TIMESTAMP":"1795399215024000","MESSAGE":"SYSCALL arch=…"}
+    {"_AUDIT_ID":"10","_SOURCE_REALTIME_TIMESTAMP":"1795399215024000","MESSAGE":"SYSCALL arch=…"}
 
 Nothing here looks at more than one line. Every byte of a line is accounted for by exactly one `Odd`.
 """
@@ -12,10 +12,10 @@ from typing import Any
 
 RECORD, MALFORMED, OTHER = "record", "malformed", "other"
 
-#: What is said of a file whose text has been through `ausearch -i`: names instead of numbers, local time instead of UTC.
+#: What is said of a file whose text has been through `ausearch -i`: names for numbers, local time for UTC.
 INTERPRETED = (
-    "is already interpreted text (ausearch -i): its times are local and its numbers are names, so it cannot be read back; "
-    "import the log itself, or the output of ausearch --raw"
+    "is already interpreted text (ausearch -i): its times are local and its numbers are names, so it cannot be read "
+    "back; import the log itself, or the output of ausearch --raw"
 )
 
 
@@ -23,7 +23,7 @@ INTERPRETED = (
 class Odd:
     """One piece of a line: `start` and `end` count from the line's first byte, its newline belongs to the last piece.
 
-    A record's header begins at `at`; one that stood in JSON has its plain text in `plain`. What is no record has a reason.
+    A record's header begins at `at`; one from JSON has its plain text in `plain`. What is no record has a reason.
     """
 
     kind: str
@@ -40,7 +40,8 @@ _INTERPRETED = re.compile(rb"(?:type=|audit\()[^\n]{0,80}audit\([^)]{0,40}[/:-][
 _LOST = re.compile(rb"type=DAEMON_ERR op=format-\w+ msg=NULL res=failed")
 _SYSLOG = re.compile(
     rb"(?:<\d{1,3}>)?(?:\d )?"
-    rb"(?:[A-Z][a-z]{2} [ \d]\d(?: \d{4})? \d\d:\d\d:\d\d(?:\.\d+)?|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*|\[ *\d+\.\d+\]) "
+    rb"(?:[A-Z][a-z]{2} [ \d]\d(?: \d{4})? \d\d:\d\d:\d\d(?:\.\d+)?"
+    rb"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*|\[ *\d+\.\d+\]) "
 )
 _JOURNAL_TEXT = re.compile(rb" audit(?:\[\d+\])?: [A-Z][A-Z0-9_]+ (?:[a-z0-9_-]+=|avc: )")
 _AUSEARCH = re.compile(rb"----\r?$|time->[A-Z]|<no matches>")
@@ -62,7 +63,7 @@ def read_odd(line: bytes) -> list[Odd]:
 
 
 def is_interpreted(text: bytes) -> bool:
-    """Whether the line is a record as `ausearch -i` prints it: `msg=audit(01/01/2026 00:00:04.100:11) : arch=x86_64`."""
+    """Whether the line is a record as `ausearch -i` prints it: `msg=audit(01/01/2026 00:00:04.100:11) : arch=…`."""
     return _INTERPRETED.search(text) is not None and _HEADER.search(text) is None
 
 
