@@ -5,9 +5,9 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -204,73 +204,81 @@ COUNTED = {
 }
 
 
-@dataclass(frozen=True)
 class Plain:
-    """What became of every notebook with every parameter file, and how many of the three hosts the period holds."""
+    """Every notebook as plain papermill plays it on a known log, with one parameter file after the other."""
 
-    folder: Path
-    said: dict[tuple[str, str], str]
-    hosts: dict[str, int]
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.begun = folder, datetime.now(UTC)
+        self.data = knownlog.fill(folder, self.begun)
+        self._said: dict[str, dict[str, str]] = {}
+        self._hosts: dict[str, int] = {}
 
     def shown(self, name: str, file: str) -> str:
         """Everything that the executed notebook shows, values no bolder than the rest."""
-        assert self.said[name, file] == ""
+        assert self._played(file)[name] == ""
         return re.sub("</?b>", "", outputs_of(self.folder / file / name / "out.ipynb"))
 
     def table(self, file: str, name: str) -> list[dict[str, str]]:
         """The rows of a CSV."""
+        self._played(file)
         with (self.folder / file / "out" / "tables" / f"{name}.csv").open(encoding="utf-8", newline="") as text:
             return list(csv.DictReader(text))
+
+    def hosts(self, file: str) -> int:
+        """Of how many hosts the story lies in the period of a parameter file."""
+        self._played(file)
+        return self._hosts[file]
+
+    def _played(self, file: str) -> dict[str, str]:
+        """What papermill said of each notebook; at midnight, when yesterday becomes another day, they are played again."""
+        while file not in self._said:
+            shutil.rmtree(self.folder / file, ignore_errors=True)
+            self._hosts[file] = self._hosts_now(file)
+            said = played_side_by_side([self._job(path.stem, file) for path in NOTEBOOKS])
+            if self._hosts_now(file) == self._hosts[file]:
+                self._said[file] = dict(zip([path.stem for path in NOTEBOOKS], said, strict=True))
+        return self._said[file]
+
+    def _job(self, name: str, file: str) -> dict[str, Any]:
+        """The daily report is played in Korean; `nothing` is the demo without any data."""
+        given = ["-f", str(ROOT / "parameters" / f"{'demo' if file == 'nothing' else file}.yaml")]
+        given += ["-r", "data_dir", "nothing"] if file == "nothing" else ["-p", "data_dir", str(self.data)]
+        given += ["-p", "language", "ko"] if file == "daily" else []
+        out = None if file == "nothing" else str(self.folder / file / "out")
+        played = [str(ROOT / "notebooks" / f"{name}.ipynb"), "out.ipynb"]
+        return {"folder": str(self.folder / file / name), "arguments": [*played, *given], "out": out}
+
+    def _hosts_now(self, file: str) -> int:
+        if file == "nothing":
+            return 0
+        given = yaml.safe_load((ROOT / "parameters" / f"{file}.yaml").read_text("utf-8"))
+        since, until = times.period(*(str(given[end]) for end in ("since", "until")), timezone=given["timezone"])
+        return sum(since <= begin < until for begin in knownlog.beginnings(self.begun).values())
+
+
+def played_side_by_side(jobs: list[dict[str, Any]]) -> list[str]:
+    """What papermill said of each job, played by as many processes as there are cores."""
+    environment = {**os.environ, "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONWARNINGS": "ignore"}
+    cores = len(os.sched_getaffinity(0))
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "env": environment}
+    players = [subprocess.Popen([sys.executable, "-c", PLAYER], text=True, **pipes) for _ in range(cores)]
+    said = [""] * len(jobs)
+    try:
+        for core, player in enumerate(players):
+            player.stdin.write(json.dumps(jobs[core::cores]))
+            player.stdin.close()
+        for core, player in enumerate(players):
+            said[core::cores] = map(json.loads, player.stdout.read().splitlines())
+            assert player.wait(60) == 0
+    finally:
+        for player in players:
+            player.kill()
+    return said
 
 
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Plain:
-    """Every notebook, played with every parameter file on a known log, the daily one in Korean, and on nothing at all."""
-    while True:
-        now = datetime.now(UTC)
-        played = play_all(tmp_path_factory.mktemp("plain"), now)
-        if datetime.now(UTC).date() == now.date():  # at midnight, yesterday becomes another day
-            return played
-
-
-def play_all(folder: Path, now: datetime) -> Plain:
-    data = knownlog.fill(folder, now)
-    jobs = {}
-    for path in NOTEBOOKS:
-        for file in PARAMETER_FILES:
-            language = ["-p", "language", "ko"] if file.stem == "daily" else []
-            given = ["-f", str(file), "-p", "data_dir", str(data), *language]
-            jobs[path.stem, file.stem] = {"arguments": given, "out": str(folder / file.stem / "out")}
-        demo = ["-f", str(ROOT / "parameters" / "demo.yaml"), "-r", "data_dir", "nothing"]
-        jobs[path.stem, "nothing"] = {"arguments": demo, "out": None}
-    for (name, file), job in jobs.items():
-        job["folder"] = str(folder / file / name)
-        job["arguments"] = [str(ROOT / "notebooks" / f"{name}.ipynb"), "out.ipynb", *job["arguments"]]
-    return Plain(folder, played_side_by_side(jobs), {file.stem: hosts_in(file, now) for file in PARAMETER_FILES})
-
-
-def played_side_by_side(jobs: dict[tuple[str, str], dict[str, Any]]) -> dict[tuple[str, str], str]:
-    """What papermill said of each job, played by as many processes as there are cores."""
-    environment = {**os.environ, "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONWARNINGS": "ignore"}
-    cores, said = len(os.sched_getaffinity(0)), {}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "env": environment}
-    shares = [list(jobs)[core::cores] for core in range(cores)]
-    players = [subprocess.Popen([sys.executable, "-c", PLAYER], text=True, **pipes) for _ in shares]
-    for player, share in zip(players, shares, strict=True):
-        player.stdin.write(json.dumps([jobs[key] for key in share]))
-        player.stdin.close()
-    for player, share in zip(players, shares, strict=True):
-        said |= dict(zip(share, map(json.loads, player.stdout.read().splitlines()), strict=True))
-        assert player.wait(60) == 0
-    return said
-
-
-def hosts_in(file: Path, now: datetime) -> int:
-    """Of how many of the hosts the story lies in the period of a parameter file."""
-    given = yaml.safe_load(file.read_text("utf-8"))
-    asked = [given[end] and str(given[end]) for end in ("since", "until")]
-    since, until = times.period(*asked, timezone=given["timezone"], now=now)
-    return sum(since <= begin < until for begin in knownlog.beginnings(now).values())
+    return Plain(tmp_path_factory.mktemp("plain"))
 
 
 each_file = pytest.mark.parametrize("file", [path.stem for path in PARAMETER_FILES])
@@ -281,9 +289,9 @@ each_file = pytest.mark.parametrize("file", [path.stem for path in PARAMETER_FIL
 def test_a_notebook_plays_under_plain_papermill(path: Path, file: str, plain: Plain) -> None:
     """`papermill notebooks/… out.ipynb -f parameters/….yaml` needs nothing else, and says what it saw."""
     shown = plain.shown(path.stem, file)
-    assert plain.hosts[file] > 0
+    assert plain.hosts(file) > 0
     if path.stem not in ("host", "incident", "explore"):  # those are about one host or one moment
-        assert f"{plain.hosts[file] * knownlog.EVENTS}" in re.sub("<[^>]+>", "", shown)
+        assert f"{plain.hosts(file) * knownlog.EVENTS}" in re.sub("<[^>]+>", "", shown)
 
 
 @each_file
@@ -298,7 +306,7 @@ def test_a_table_holds_what_was_counted_by_hand(table: str, file: str, plain: Pl
             found = sum(int(row["count"]) for row in rows if row["item"] == column.removeprefix("count of "))
         else:
             found = sum(int(row[column]) for row in rows)
-        assert found == count * plain.hosts[file], (table, column, rows)
+        assert found == count * plain.hosts(file), (table, column, rows)
 
 
 @each_notebook
