@@ -2,6 +2,7 @@
 
     nice -n 19 python tests/fuzz/guided.py --loop interpreted --seconds 1800 --work /tmp/fuzz
     nice -n 19 python tests/fuzz/guided.py --loop checked --seconds 1800 --work /tmp/fuzz
+    python tests/fuzz/guided.py --told --work /tmp/fuzz
 
 Two ways, over one growing corpus. *interpreted*: Numba is off, so that every branch and comparison of `scan.py` is seen
 by the fuzzer as those of all other modules are. *checked*: `scan.py` is compiled with NUMBA_BOUNDSCHECK=1; the fuzzer
@@ -30,6 +31,9 @@ A_STOP = 2.0  # seconds; an input takes some hundredths of one
 
 def main() -> None:
     options = _options()
+    if options.told:
+        _tell_all(options.work)
+        return
     os.environ["NUMBA_DISABLE_JIT" if options.loop == "interpreted" else "NUMBA_BOUNDSCHECK"] = "1"
     if options.loop == "checked":
         os.environ["NUMBA_CACHE_DIR"] = str(options.work / "compiled")
@@ -46,10 +50,23 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--loop", choices=("interpreted", "checked"), required=True)
-    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--loop", choices=("interpreted", "checked"), default="interpreted")
+    parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--told", action="store_true", help="print what all runs in this folder did")
     return parser.parse_args()
+
+
+TOLD = ("loop", "seconds", "cpu_seconds", "executions", "reached", "corpus_before", "corpus")
+
+
+def _tell_all(work: Path) -> None:
+    """A table of all runs, in the order in which they grew the corpus, and their sums."""
+    runs = sorted((json.loads(path.read_bytes()) for path in work.glob("*.json")), key=lambda run: run["corpus"])
+    sums = {name: round(sum(run[name] for run in runs), 1) for name in ("seconds", "cpu_seconds", "executions")}
+    rows = [TOLD, ["---"] * len(TOLD), *([run[name] for name in TOLD] for run in runs)]
+    rows.append([sums.get(name, "") for name in TOLD])
+    sys.stdout.writelines(f"| {' | '.join(map(str, [*row]))} |\n" for row in rows)
 
 
 class Run:
