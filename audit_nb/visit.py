@@ -8,10 +8,12 @@ import logging
 import posixpath
 import re
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,6 +29,7 @@ from audit_nb.ssh import Abort, Connection, PackedRemote, PackingFailed, RemoteF
 ROUNDS = 5  # how often the files are looked at when some were replaced while they were read
 FINISHED_AFTER_S = 3600  # a rotated file that was not written to for so long will not be
 PROBED_NAMES = 1000  # auditd.conf(5): num_logs is at most 999
+BEGUN_AHEAD = 3  # compressors at once on a host; its sshd allows ten sessions (MaxSessions)
 EDGE = 1 << 16  # bytes in which the first or last record of a file is looked for
 MOMENT = re.compile(rb"type=(?!DAEMON_)\S+ msg=audit\((\d+)\.(\d+):(\d+)\)")
 
@@ -125,19 +128,19 @@ class Visit:
             newest = max((remote.mtime for remote in opened), default=0)
             segments = self.new_segments
             ahead = self._packed_ahead(sftp.connection, logs, places, stack)
-            packed = next(ahead, None)
+            begun = deque(islice(ahead, BEGUN_AHEAD))
             for (remote, log), place in zip(logs, places, strict=True):
                 if self.new_segments != segments:  # the file before may have been a copy of this one
                     place = lineage.recognise(self.archive, name, log)
                 moment = None if place.whole else first_moment(log.read_at(place.held, EDGE))
                 seen.setdefault(place.source, []).append(moment)
                 finished = self._finished(remote, log, newest)
-                if packed is not None and packed.path == remote.path:
-                    following = next(ahead, None)
+                if begun and begun[0].path == remote.path:
+                    packed = begun.popleft()
                     if self._packs and not place.whole:
                         place = self._take_packed(packed, remote, place, origin, finished=finished)
                     packed.close()
-                    packed = following
+                    begun.extend(islice(ahead, 1))
                 changed |= self.take(log, place, origin, finished=finished)
                 if log is not remote:
                     self._remember(remote, place)
