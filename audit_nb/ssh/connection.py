@@ -185,9 +185,7 @@ def _connect(
         raise
 
 
-def _enter(
-    host: Host, route: Route, inventory: Inventory | None, below: Connection | None, abort: Abort
-) -> Connection:
+def _enter(host: Host, route: Route, inventory: Inventory | None, below: Connection | None, abort: Abort) -> Connection:
     refused: list[str] = []
     while True:
         wire = _Wire(_socket(host, route, below, abort))
