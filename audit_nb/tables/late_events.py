@@ -52,8 +52,9 @@ def _in_blocks(spaces: ir.Table, blocks: ir.Table) -> ir.Table:
     """Each space once for each block of its segment that it has a part in."""
     last = blocks.group_by("host", "segment").agg(last_block=blocks.block.max())
     bounded = spaces.join(last, ["host", "segment"])
-    end = ibis.least(bounded.ends // BLOCK, bounded.last_block) + 1
-    return bounded.mutate(block=ibis.range(bounded.opens // BLOCK, end).unnest()).select(*spaces.columns, "block")
+    begin = bounded.opens // BLOCK
+    end = ibis.greatest(begin, ibis.least(bounded.ends // BLOCK, bounded.last_block))
+    return bounded.mutate(block=ibis.range(begin, end + 1).unnest()).select(*spaces.columns, "block")
 
 
 def _spaces(events: ir.Table) -> ir.Table:
