@@ -9,7 +9,7 @@ else in the column that `columns.target` names.
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,17 +62,18 @@ def _record(
     found: list[Field] = []
     words: list[Field] = []
     texts = form.split("*")
-    for text in texts[:-1]:
+    for number, text in enumerate(texts[:-1]):
         shape += text
         named = _KEY_BEFORE.search(shape)
         key, quoted = (named[1], bool(named[2])) if named else ("", False)
+        constants = tuple(_constants(text.removesuffix(f'{key}="' if quoted else f"{key}=") if named else text))
+        _take_results(others, constants, "*".join(texts[number:]))
+        found += constants
         other = _taken(others, (key,) if named else _WORDS)
         raw = _of_column(event, kind, key, quoted, path) if other is None else _spelt(kind, other, quoted)
         if named:
-            found += _constants(text.removesuffix(f'{key}="' if quoted else f"{key}="))
             found += _taken_apart(kind, key, raw, quoted)
         else:
-            found += _constants(text)
             words.append((other["key"] if other else key, raw, False))
         body += text.encode() + raw
         shape += "*"
@@ -88,6 +89,14 @@ def _constants(text: str) -> Iterator[Field]:
     """The fields whose values stand in the form: `res=success`, `key=(null)`, `AUID="unset"`."""
     for match in _CONSTANT.finditer(text):
         yield match[1], (match[2] or match[3]).encode(), match[3] is not None
+
+
+def _take_results(others: list[Mapping[str, Any]], constants: Sequence[Field], rest: str) -> None:
+    """Take out results that stand in the form and in `other`, too: spelt unusually, or in contradiction to another."""
+    for key, raw, _ in constants:
+        mine = [other for other in others if other["key"] == key] if key in ("success", "res", "result") else []
+        if mine and mine[0]["value"] == raw.decode() and len(mine) > len(re.findall(rf'(?<![\w-]){key}="?\*', rest)):
+            others.remove(mine[0])
 
 
 def _taken_apart(kind: str, key: str, raw: bytes, quoted: bool) -> Iterator[Field]:
