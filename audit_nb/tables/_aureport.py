@@ -164,7 +164,9 @@ def _success(part: ir.Table, read: ir.BooleanValue, spoken: ir.BooleanValue) -> 
     mistaken = spoken & (known == False) & word.contains("res=") & ~word.contains("res=failed")  # noqa: E712
     silent = part.types.contains("CONFIG_CHANGE") & known.isnull()
     decision = _any(part, "AVC") & known.isnull()
-    return ibis.cases(((mistaken | silent).fill_null(False), True), (decision, ~part.denied), else_=known)
+    login = part.alone & (part.type == "LOGIN")  # says itself whether it succeeded, whatever its system call says
+    said = [(login & word.re_search(f"(^| )res={digit}"), digit == 1) for digit in (0, 1)]
+    return ibis.cases(*said, ((mistaken | silent).fill_null(False), True), (decision, ~part.denied), else_=known)
 
 
 def _who(part: ir.Table, read: ir.BooleanValue) -> ir.StringValue:
