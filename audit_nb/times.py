@@ -91,6 +91,17 @@ def window(
         raise UsageError(f"around: {around!r} of {at!r} lies outside the times that can be told") from None
 
 
+def so_far(until: datetime | None, last: datetime | None = None, *, now: datetime | None = None) -> datetime | None:
+    """The end of a period (UTC, without a zone), or the present where it has not come: what is to come is not silent.
+
+    `last`, the time of an event, has come whatever the clock of this machine says.
+    """
+    if until is None:
+        return None
+    present = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
+    return min(until, max(present, last or present))
+
+
 def length(word: str) -> timedelta:
     """A length of time: `90s`, `30m`, `2h`, `1d`, `1w`. Raises UsageError for another text."""
     found = _LONG.fullmatch(word.strip()) if isinstance(word, str) else None

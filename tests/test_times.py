@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from audit_nb.errors import UsageError
-from audit_nb.times import moment, period, zone
+from audit_nb.times import moment, period, so_far, zone
 
 NOW = datetime(2026, 11, 25, 3, 30, 15, tzinfo=UTC)  # a Wednesday; in Seoul it is half past twelve
 
@@ -91,3 +91,13 @@ def test_an_unknown_zone_is_told(name: str):
     """The sentence names the zone."""
     with pytest.raises(UsageError, match="there is no time zone"):
         zone(name)
+
+
+def test_what_is_to_come_is_no_part_of_a_period() -> None:
+    """A day that is not over ends now, or with its last event where this machine's clock is behind."""
+    day, noon, evening = datetime(2026, 11, 24), datetime(2026, 11, 23, 12), datetime(2026, 11, 23, 19)
+    now = noon.replace(tzinfo=UTC)
+    assert so_far(day, now=now) == noon
+    assert so_far(day, evening, now=now) == evening
+    assert so_far(noon, evening, now=now.replace(day=25)) == noon
+    assert so_far(None, evening, now=now) is None
