@@ -1,5 +1,7 @@
 """audit_nb: the audit logs of a fleet of Linux servers as one table of events.
 
+In short:
+
     events = audit_nb.open_events("data", since="-1d")      # an Ibis table
     failed = tables.failed_logins(events)                   # an Ibis table
     failed.to_pandas()                                      # a DataFrame

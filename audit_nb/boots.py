@@ -34,7 +34,10 @@ class Changes:
 
 @dataclass
 class Boots:
-    """What is known of each node's serials after the pieces that were followed; `began`: when each boot but the first began."""
+    """What is known of each node's serials after the pieces that were followed.
+
+    `began`: when each boot but the first began.
+    """
 
     state: dict[str, list[int]] = field(default_factory=dict)
     began: dict[str, list[int]] = field(default_factory=dict)
@@ -105,7 +108,10 @@ def boots_of(
     changes: Sequence[Changes],
     began: Mapping[str, Sequence[int]],
 ) -> Array:
-    """The boot of each of these records of the nodes names[nodes] (-1: none); one of `changes` for each piece of `found`."""
+    """The boot of each of these records of the nodes names[nodes] (-1: none).
+
+    One of `changes` for each piece of `found`.
+    """
     boots = np.zeros(len(records), np.int32)
     pieces = found.piece[records]
     shift = np.array([piece.offset for piece in found.pieces], np.int64) - found.piece_start[:-1]

@@ -4,7 +4,8 @@
     SYSCALL comm="chmod"        -> `comm`, text; spelt back: "chmod", or 63686D6F64 where it stood without quotes
     SECCOMP sig=31              -> no column: `other`
 
-A value that `spell` does not give back byte for byte is kept as it was written, in `other`; so nothing here can lose anything.
+A value that `spell` does not give back byte for byte is kept as it was written, in `other`; so nothing here can lose
+anything.
 """
 
 import re
@@ -35,8 +36,8 @@ NUMBER_COLUMNS = (
     "id",
     "success",
 )
-#: … and those that hold one text. `arch_name` and `syscall_name` are auditd's own interpretations, `errno_name` is that of
-#: an `exit=` that was interpreted before it was logged.
+#: … and those that hold one text. `arch_name` and `syscall_name` are auditd's own interpretations, `errno_name` is that
+#: of an `exit=` that was interpreted before it was logged.
 TEXT_COLUMNS = (
     *(f"{name}_name" for name in NAMED), "id_name", "arch_name", "syscall_name", "errno_name",
     "comm", "exe", "terminal", "subj", "cwd", "key", "proctitle", "cmd", "data",
@@ -71,7 +72,8 @@ _OWN_KEYS = {  # record types whose fields go elsewhere than those of all others
     "PATH": {
         "name": Target("name"), "inode": Target("inode", 10), "dev": Target("dev"), "mode": Target("mode", 8),
         "ouid": Target("ouid", 10), "ogid": Target("ogid", 10), "rdev": Target("rdev"), "nametype": Target("nametype"),
-        "obj": Target("obj"), **{key: Target("caps") for key in ("cap_fp", "cap_fi", "cap_fe", "cap_fver", "cap_frootid")},
+        "obj": Target("obj"),
+        **{key: Target("caps") for key in ("cap_fp", "cap_fi", "cap_fe", "cap_fver", "cap_frootid")},
         "OUID": Target("ouid_name"), "OGID": Target("ogid_name"),
     },
 }  # fmt: skip
@@ -212,6 +214,9 @@ def is_usual_result(raw: bytes, record_type: str) -> bool:
 
 
 def result(raw: bytes) -> int:
-    """1 for a success, 0 for a failure, -1 for a word that is neither: `yes`, `success`, `1`, `Success`, `failed`, `0`, `no`."""
+    """1 for a success, 0 for a failure, -1 for a word that is neither.
+
+    The words that are known: `yes`, `success`, `1`, `Success`, `failed`, `0`, `no`.
+    """
     success = fields.success_of(raw.decode("latin-1"))
     return -1 if success is None else int(success)

@@ -3,7 +3,8 @@
 The schema stands first; everything below fills it. Null means unknown or unset, in every column.
 
 Nothing that was written is lost: a field that no column can give back as it was written stands in `other`, and each
-record's `form` (its body with `*` for every value) says which fields it has; `records.to_records` puts them together again.
+record's `form` (its body with `*` for every value) says which fields it has; `records.to_records` puts them together
+again.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -30,7 +31,8 @@ PARSER_VERSION = 2
 
 _IDS = ("auid", "uid", "gid", "euid", "suid", "fsuid", "egid", "sgid", "fsgid")
 
-#: One file that an event touched: a PATH record. `mode` holds type and permission bits, `caps` the text of its cap_ fields.
+#: One file that an event touched: a PATH record. `mode` holds type and permission bits, `caps` the text of its cap_
+#: fields.
 PATH = pa.struct(
     [
         ("name", pa.string()),
@@ -59,12 +61,12 @@ SOCKET = pa.struct(
     ]
 )
 
-#: Where a record's bytes lie: `gap` bytes after the end of the line before it (the first one begins at `segment`, `offset`),
-#: `length` bytes long; `form` is its body with `*` in the place of every value.
+#: Where a record's bytes lie: `gap` bytes after the end of the line before it (the first one begins at `segment`,
+#: `offset`), `length` bytes long; `form` is its body with `*` in the place of every value.
 RECORD = pa.struct([("gap", pa.int64()), ("length", pa.int32()), ("form", pa.string())])
 
-#: A field without a column: `record` counts the event's records from 0; `raw` holds the bytes of the value as written where
-#: `value` cannot give them back. Text that no field explains has an empty key.
+#: A field without a column: `record` counts the event's records from 0; `raw` holds the bytes of the value as written
+#: where `value` cannot give them back. Text that no field explains has an empty key.
 OTHER = pa.struct([("record", pa.int32()), ("key", pa.string()), ("value", pa.string()), ("raw", pa.binary())])
 
 SCHEMA = pa.schema(
@@ -159,8 +161,9 @@ class Known:
 class Parsed:
     """What came of some bytes: the events, the malformed lines, and whose bytes they are (one account for each piece).
 
-    By event: how many of its records had lost the separator in front of their names (`repaired`), and how many pieces of
-    text no field explains (`unread`). `asked` are the (day since 1970, id) of which names were looked for in the id map.
+    By event: how many of its records had lost the separator in front of their names (`repaired`), and how many pieces
+    of text no field explains (`unread`). `asked` are the (day since 1970, id) of which names were looked for in the id
+    map.
     """
 
     events: pa.Table
@@ -173,7 +176,10 @@ class Parsed:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Records, events, incomplete events, malformed lines, repaired records, unread pieces of text, interpreted lines."""
+        """How many of each kind there are.
+
+        Records, events, incomplete events, malformed lines, repaired records, unread pieces of text, interpreted lines.
+        """
         return {
             "records": int(pc.sum(pc.list_value_length(self.events["types"])).as_py() or 0),
             "events": len(self.events),
@@ -196,8 +202,9 @@ def read_events(
 ) -> Parsed:
     """The events of these bytes (whole lines; several blocks continue each other), as a table of SCHEMA's columns.
 
-    Text columns are dictionary-encoded (`plain` undoes it). Records outside since_ms <= time < until_ms are passed over.
-    `boots` are the changes of each piece and when each boot began (see `boots.Boots`), for bytes that others precede.
+    Text columns are dictionary-encoded (`plain` undoes it). Records outside since_ms <= time < until_ms are passed
+    over. `boots` are the changes of each piece and when each boot began (see `boots.Boots`), for bytes that others
+    precede.
     """
     pieces = [Piece(block) if isinstance(block, bytes) else block for block in blocks]
     found = find(pieces, since_ms=since_ms, until_ms=until_ms)
@@ -225,8 +232,8 @@ def malformed_table(found: Found, host: str) -> pa.Table:
 
 
 _NUMBER_ROWS = np.array([MATRIX["syscall_nr" if name == "syscall" else name] for name in scan.NUMBERS], dtype=np.int32)
-# The end of a session names what was typed when it began, and succeeds though that was nobody: login(1) goes on with the
-# account of a first, failed try.
+# The end of a session names what was typed when it began, and succeeds though that was nobody: login(1) goes on with
+# the account of a first, failed try.
 _CLOSING = ("USER_END", "CRED_DISP")
 _HEX_NUMBERS = ("arch", "a0", "a1", "a2", "a3")
 
@@ -328,8 +335,8 @@ class _Builder:
         spans, values = self.spans, self.values
         arguments = (
             len(spans.event), self.by_event, self.event, spans.phrase, spans.first_field, self.in_matrix, values.value,
-            values.always, self._is_plain(), values.argument, self.several_execve, spans.mask, values.again, spans.lead, spans.row,
-            spans.numbers, _NUMBER_ROWS, MATRIX["pid"], self._item_of_record(), self.matrix,
+            values.always, self._is_plain(), values.argument, self.several_execve, spans.mask, values.again, spans.lead,
+            spans.row, spans.numbers, _NUMBER_ROWS, MATRIX["pid"], self._item_of_record(), self.matrix,
         )  # fmt: skip
         room = 2 * len(spans.event)
         while True:

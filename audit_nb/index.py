@@ -19,8 +19,9 @@ from audit_nb.boots import Boots, Changes
 
 @dataclass
 class Day:
-    """One UTC day: its files, what was counted in them, and, by node and boot, the serials: [lowest, highest, how many].
+    """One UTC day: its files, what was counted in them, and its serials.
 
+    The serials, by node and boot: [lowest, highest, how many].
     `users` and `groups` are the ids whose names were looked for in the host's id map.
     """
 
@@ -105,7 +106,7 @@ def _overlaps(day: str, since: datetime | None, until: datetime | None) -> bool:
     return (since is None or since < begin + timedelta(days=1)) and (until is None or begin < until)
 
 
-# ------------------------------------------------------------------------------------------------------------ on the disk
+# ---------------------------------------------------------------------------------------------------------- on the disk
 
 
 def folder_of(data_dir: Path, host: str) -> Path:

@@ -1,8 +1,8 @@
 """Brings the store of one host up to its archive.
 
-The new segments are surveyed; the days they touch are read again as a whole, from every segment that has a part in them,
-window by window and side by side, each window into files of its own; then the index changes from the old files to the
-new ones. The result is the same whatever the pieces were in which the bytes came.
+The new segments are surveyed; the days they touch are read again as a whole, from every segment that has a part in
+them, window by window and side by side, each window into files of its own; then the index changes from the old files to
+the new ones. The result is the same whatever the pieces were in which the bytes came.
 """
 
 import os
@@ -56,7 +56,10 @@ class Segment(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """A host's bytes: its segments, their places among all that were ever held, how one is read, and what is known beside."""
+    """A host's bytes.
+
+    Its segments, their places among all that were ever held, how one is read, and what is known beside.
+    """
 
     host: str
     segments: Sequence[Segment]

@@ -1,7 +1,7 @@
 """Where everything lies in one part of a host's bytes: records, fields, malformed lines, and whose bytes are whose.
 
-Comes in as pieces of segments, goes out as arrays: one number for each record, phrase or field, of which `events` builds
-its columns. `find` only looks for records, which is enough to know their times; `read_spans` looks into them.
+Comes in as pieces of segments, goes out as arrays: one number for each record, phrase or field, of which `events`
+builds its columns. `find` only looks for records, which is enough to know their times; `read_spans` looks into them.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,9 @@ _TEXT_BYTES = 8970  # of a malformed line that is shown: the longest line auditd
 
 @dataclass(frozen=True)
 class Piece:
-    """Whole lines of one segment: `data` begins `offset` bytes into it, and `position` bytes into all of its host's segments.
+    """Whole lines of one segment.
 
+    `data` begins `offset` bytes into it, and `position` bytes into all of its host's segments.
     Pieces of one `source` continue each other; of two sources, one may hold copies of the other's records.
     """
 
@@ -37,9 +38,10 @@ class Piece:
 
 @dataclass
 class Account:
-    """Whose bytes they are: `total` = `record` + `malformed` + `other` (+ `passed`: records outside the period asked for).
+    """Whose bytes they are: `total` = `record` + `malformed` + `other` (+ `passed`).
 
-    Of `other`, `nuls` are NUL bytes, as a crash leaves them; `interpreted` counts lines that went through `ausearch -i`.
+    `passed` are records outside the period asked for. Of `other`, `nuls` are NUL bytes, as a crash leaves them;
+    `interpreted` counts lines that went through `ausearch -i`.
     """
 
     total: int = 0
@@ -56,7 +58,10 @@ class Account:
 
 @dataclass(frozen=True)
 class Malformed:
-    """A line that cannot be read: the piece it stands in and where, its length, why, and its bytes as far as they are shown."""
+    """A line that cannot be read.
+
+    The piece it stands in and where, its length, why, and its bytes as far as they are shown.
+    """
 
     piece: int
     at: int
@@ -212,7 +217,7 @@ def _joined(pieces: Sequence[Piece]) -> tuple[scan.Block, Array]:
 
 
 def _account_records(found: Found) -> None:
-    """Add the bytes of the records' lines to their pieces' accounts, where the NULs around them are taken off already."""
+    """Add the bytes of the records' lines to their pieces' accounts, where the NULs around are taken off already."""
     sizes = (found.places[:, scan.NEXT] - found.places[:, scan.LINE]).astype(np.float64)
     for account, size in zip(found.accounts, np.bincount(found.piece, sizes, len(found.pieces)), strict=True):
         account.record += int(size)
@@ -278,7 +283,7 @@ def _add_records(found: Found, records: list[tuple[int, int, int, int]], plain: 
     found.serial = np.concatenate([found.serial, serial])[order]
 
 
-# ---------------------------------------------------------------------------------------------------------- their insides
+# -------------------------------------------------------------------------------------------------------- their insides
 
 
 def read_spans(found: Found) -> Spans:

@@ -143,7 +143,10 @@ def _refusal(index: Index) -> str | None:
     lines = index.totals.get("interpreted", 0)
     if not lines:
         return None
-    return f"{index.host}: {lines:,} lines are already interpreted text (ausearch -i) and are not read; import the log itself"
+    return (
+        f"{index.host}: {lines:,} lines are already interpreted text (ausearch -i) and are not read; "
+        "import the log itself"
+    )
 
 
 @contextmanager
@@ -326,7 +329,10 @@ def _ibis_on(spark: Any) -> Any:  # noqa: ANN401 - ibis' backend
 
 
 def _opened_on(spark: Any, paths: list[str], schema: pa.Schema) -> ir.Table:  # noqa: ANN401 - a SparkSession
-    """These files as one table on Spark, which takes a path for a pattern; Ibis' `read_parquet` takes only one there."""
+    """These files as one table on Spark, which takes a path for a pattern.
+
+    Ibis' `read_parquet` takes only one there.
+    """
     if not paths:
         return ibis.memtable(schema.empty_table())
     return _view(spark, spark.read.parquet(*(re.sub(r"([][{}*?\\])", r"\\\1", path) for path in paths)))

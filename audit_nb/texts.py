@@ -63,7 +63,10 @@ class Words:
 
 @dataclass(frozen=True)
 class Copies:
-    """The texts of some values in a pool of bytes: where each lies, whether it could be copied, whether it gives back its value."""
+    """The texts of some values in a pool of bytes.
+
+    Where each lies, whether it could be copied, whether it gives back its value.
+    """
 
     pool: scan.Block
     start: Array

@@ -3,7 +3,8 @@
     period("yesterday", "today", "Asia/Seoul")      the whole of yesterday, as a clock in Seoul counts days
     period("-1d")                                    from 24 hours ago on
 
-A day begins at midnight of the zone that was asked for. Periods are half-open: `since` belongs to them, `until` does not.
+A day begins at midnight of the zone that was asked for. Periods are half-open: `since` belongs to them, `until` does
+not.
 """
 
 import re
@@ -123,8 +124,8 @@ def moment(word: Moment, timezone: str = "UTC", *, now: datetime | None = None, 
     found = _of_word(word.strip(), now, place) or _of_iso(word.strip(), now, place)
     if found is None:
         raise UsageError(
-            f"{name}: {word!r} is no time; expected ISO 8601 (2026-11-23, 2026-11-23T06:00+09:00), -90m, -2h, -1d, -1w, or "
-            f"one of {WORDS}"
+            f"{name}: {word!r} is no time; expected ISO 8601 (2026-11-23, 2026-11-23T06:00+09:00), -90m, -2h, -1d, "
+            f"-1w, or one of {WORDS}"
         )
     return found
 

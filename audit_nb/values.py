@@ -1,5 +1,6 @@
-"""What the fields of the distinct phrases say: the column each goes to, its number or text, and whether the column gives it back.
+"""What the fields of the distinct phrases say.
 
+The column each goes to, its number or text, and whether the column gives it back.
 Comes in as spans, goes out as arrays by field. Each distinct value is decoded once, in plain Python.
 """
 
@@ -37,8 +38,8 @@ def distinct(values: Array) -> tuple[Array, Array]:
 class Values:
     """The fields of the distinct phrases of one part.
 
-    By field: `target` (a row of MATRIX, one of MEMBERS, or -1), `value` (a number, or a code of the column's words), `always`
-    (it stands in `other` whatever the column holds), `argument` (a part of EXECVE's arguments), `phrase`.
+    By field: `target` (a row of MATRIX, one of MEMBERS, or -1), `value` (a number, or a code of the column's words),
+    `always` (it stands in `other` whatever the column holds), `argument` (a part of EXECVE's arguments), `phrase`.
     """
 
     def __init__(self, spans: Spans, types: list[str]) -> None:
@@ -244,7 +245,10 @@ class Values:
         return codes, same
 
     def _codes_in_other(self, example: Array, copies: texts.Copies, wanted: Array) -> Array:
-        """The codes of distinct values in `other`: the value's, and its bytes' where it does not give them back (else -1)."""
+        """The codes of distinct values in `other`.
+
+        The value's, and its bytes' where it does not give them back (else -1).
+        """
         spans = self.spans
         codes = np.full((len(example), 2), -1, np.int32)
         good = wanted & copies.good
@@ -264,7 +268,7 @@ class Values:
         return codes
 
     def _distinct(self, chosen: Array, slot: Array | None = None) -> tuple[Array, Array]:
-        """The number of each field's (slot, quoting, value) among the distinct ones, and one field for each of those."""
+        """The number of each field's (slot, quoting, value) among the distinct ones; one field for each of those."""
         spans, n = self.spans, len(chosen)
         slot = spans.slot[chosen] if slot is None else slot
         kind = ((slot.astype(np.int64) + 1) * 16 + (spans.text_kind[chosen] + 1)) * 2
@@ -280,7 +284,7 @@ class Values:
         return number, example
 
     def _other(self, f: int) -> tuple[int, int]:
-        """The codes of a field in `other`: its value, and its bytes where the value does not give them back (else -1)."""
+        """The codes of a field in `other`: its value, its bytes where the value does not give them back (else -1)."""
         text, raw, same = self._text(f)
         return self.other_values.code(text), -1 if same else self.other_raws.code(raw)
 
@@ -342,7 +346,7 @@ class Values:
         return self.argv.code(tuple(argv))
 
     def _read_odd_arguments(self, phrase: int, chosen: Array) -> None:
-        """Arguments in pieces, with holes, or twice; what their places in the list do not give back is kept as written."""
+        """Arguments in pieces, with holes, or twice; what their places in the list do not give back is kept raw."""
         self.phrase_argv[phrase] = argv = self.argv_code(self.arguments_of(phrase))
         keys = [self.slot_names[slot][1] for slot in self.spans.slot[chosen].tolist()]
         last = max(int(re.sub(r"[_[].*", "", key)[1:]) for key in keys)

@@ -29,9 +29,9 @@ def file_changes(
     """Which files were created, deleted, renamed, linked, opened to be written, or given another mode or owner?
 
     One row for each event and file: host, time, serial, act, file, who, as_whom, exe, success. In summary: act, who,
-    exe, events, hosts, first, last. `act` is created, deleted, renamed (both names), linked, mode changed, owner changed,
-    attributes changed, times set, truncated or opened to write. Attempts that failed come with `success=None`. Only
-    what a rule of audit watches is logged.
+    exe, events, hosts, first, last. `act` is created, deleted, renamed (both names), linked, mode changed, owner
+    changed, attributes changed, times set, truncated or opened to write. Attempts that failed come with
+    `success=None`. Only what a rule of audit watches is logged.
     """
     seen = view(events, success=success, collector=collector)
     seen = seen.mutate(as_whom=as_whom(seen))
@@ -45,7 +45,11 @@ def file_changes(
     named = each.filter(each.path["nametype"] != "PARENT", each.path["name"].notnull())
     named = named.mutate(file=named.path["name"], act=_act(named))
     done = absolute(named.filter(named.act.notnull()))
-    return counted(done, "act", "who", "exe") if summary else listed(done, "act", "file", "who", "as_whom", "exe", "success")
+    return (
+        counted(done, "act", "who", "exe")
+        if summary
+        else listed(done, "act", "file", "who", "as_whom", "exe", "success")
+    )
 
 
 def _act(named: ir.Table) -> ir.StringValue:
