@@ -1,6 +1,6 @@
 """No bytes at all make a decoder raise, and nothing that was written is lost by decoding it."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_nb.fields import (
@@ -88,6 +88,7 @@ def test_every_call_of_this_machine_shows_its_arguments(call, values):
     assert all(text for _, text in interpret_record("SYSCALL", fields))
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
