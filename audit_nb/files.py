@@ -38,7 +38,7 @@ def written_aside(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(aside, path)
+        aside.replace(path)
         sync_directory(path.parent)
     except BaseException:
         aside.unlink(missing_ok=True)
@@ -106,7 +106,7 @@ def sync_directory(path: Path) -> None:
 
 
 def nearest(path: Path) -> Path:
-    """A relative folder that is not here: the one of that name in a folder above, else beside the package, else as it is.
+    """A relative folder that is not here: one of that name in a folder above, else beside the package, else as it is.
 
     A notebook runs in its own folder or in a scratch folder, and still means the project's `data`.
     """

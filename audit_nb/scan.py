@@ -4,11 +4,13 @@
     type=SYSCALL msg=audit(1795400390.052:3220): arch=c000003e syscall=59 … pid=843 auid=1004 … key="exec"
     ^ start      ^ header                        ^ numbers                         ^ phrase             ^ end
 
-A record is a header, a few numbers that nearly always differ, and its phrase: the rest of the line with its type. Phrases
-repeat, so each distinct one is found once (`scan`) and cut into fields once (`cut`); a distinct value is decoded once, above.
+A record is a header, a few numbers that nearly always differ, and its phrase: the rest of the line with its type.
+Phrases repeat, so each distinct one is found once (`scan`) and cut into fields once (`cut`); a distinct value is
+decoded once, above.
 
-Bytes come in as a `Block`: whole lines and then PADDING bytes, so that eight bytes can be read at any place of the text.
-Every function is told where its text ends. Constants are unsigned 64-bit: mixed with signed ones they would become floats.
+Bytes come in as a `Block`: whole lines and then PADDING bytes, so that eight bytes can be read at any place of the
+text. Every function is told where its text ends. Constants are unsigned 64-bit: mixed with signed ones they would
+become floats.
 """
 
 import logging
@@ -27,7 +29,10 @@ Array = np.ndarray[Any, Any]
 
 
 def kernel(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - what Numba returns has no public type
-    """Compile on first call, without the interpreter's lock; keep the machine code on disk where a folder can be written."""
+    """Compile on first call, without the interpreter's lock.
+
+    The machine code is kept on disk where a folder can be written.
+    """
     options = {"nogil": True, "error_model": "numpy", "_nrt": False}
     try:
         return numba.njit(cache=True, **options)(function)
@@ -109,7 +114,7 @@ def _starts_with(buf, p, end, word):
     """Whether the bytes at p begin with `word`."""
     if p + word.size > end:
         return False
-    for i in range(word.size):
+    for i in range(word.size):  # noqa: SIM110 - Numba compiles no generator expressions
         if buf[p + i] != word[i]:
             return False
     return True
@@ -130,9 +135,9 @@ def _intern(words, start, end, kind, seed, table, hashes, kinds, starts, ends, c
             starts[count] = start
             ends[count] = end
             return count
-        if hashes[n] == h and kinds[n] == kind and ends[n] - starts[n] == end - start:
-            if _same(words, starts[n], start, end - start):
-                return np.int64(n)
+        alike = hashes[n] == h and kinds[n] == kind and ends[n] - starts[n] == end - start
+        if alike and _same(words, starts[n], start, end - start):
+            return np.int64(n)
         i = (i + 1) & mask
 
 
@@ -173,7 +178,10 @@ def _line_end(buf, words, p, limit):
 
 @kernel
 def _digits(buf, p, most):
-    """The number that stands at p in at most `most` digits, and where it ends; p itself where there is none or a longer one."""
+    """The number that stands at p in at most `most` digits, and where it ends.
+
+    That is p itself where there is none or a longer one.
+    """
     v = 0
     q = p
     while q - p <= most:
@@ -187,7 +195,10 @@ def _digits(buf, p, most):
 
 @kernel
 def _stamp(buf, p):
-    """The (time_ms, serial, place after `):`) of `audit(1795400390.052:3220):` at p; the place is -1 where it is not one."""
+    """The (time_ms, serial, place after `):`) of `audit(1795400390.052:3220):` at p.
+
+    The place is -1 where it is not one.
+    """
     p += 6
     sec, q = _digits(buf, p, 10)
     if q == p or buf[q] != 46:
@@ -221,8 +232,9 @@ def _word_end(buf, p, end):
 
 @kernel
 def _head(buf, p, end):
-    """The header at p as (node start, node end, type start, type end, time_ms, serial, place after `):`); -1 where unread.
+    """The header at p, with -1 where unread.
 
+    As (node start, node end, type start, type end, time_ms, serial, place after `):`).
     Accepted: `node=N type=T msg=audit(…):`, without the node, and the kernel's own `type=1400 audit(…):`.
     """
     n0 = n1 = p
@@ -251,7 +263,10 @@ def _head(buf, p, end):
 
 @kernel
 def _head_before(buf, line, at):
-    """Where the header of the `audit(` at `at` begins in a line with other text in front, or -1: `… kernel: audit: type=1400 audit(`."""
+    """Where the header of the `audit(` at `at` begins in a line with other text in front, or -1.
+
+    Such a line: `… kernel: audit: type=1400 audit(`.
+    """
     p = at
     if p - line >= 4 and _starts_with(buf, p - 4, at, _MSG_IS):
         p -= 4
@@ -275,8 +290,8 @@ def _head_before(buf, line, at):
 #: The shortest line that can be a record: `type=A audit(1.2:3):`
 SHORTEST = 20
 
-#: What is known of a record's place, by column: its text from START to END, its line from LINE to NEXT (behind the newline),
-#: the word of its type, and where its body begins.
+#: What is known of a record's place, by column: its text from START to END, its line from LINE to NEXT (behind the
+#: newline), the word of its type, and where its body begins.
 START, END, LINE, NEXT, TYPE_START, TYPE_END, BODY = range(7)
 PLACES = 7
 
@@ -298,8 +313,9 @@ def find_records(buf, words, p, size, since, until, n, odd, places, time_ms, ser
     """The place, time and serial of every record from p to size, written from number n on.
 
     Records outside since <= time_ms < until are passed over. Lines that need a closer look go to odd_*: those without a
-    header, and those with a second one behind the first. Returns (records, odd lines, NUL bytes around records, those of
-    blank lines, bytes of blank lines, bytes passed over); a count beyond the arrays' size means that they are too small.
+    header, and those with a second one behind the first. Returns (records, odd lines, NUL bytes around records, those
+    of blank lines, bytes of blank lines, bytes passed over); a count beyond the arrays' size means that they are too
+    small.
     """
     nuls = blank_nuls = blank = passed = 0
     while p < size:
@@ -376,7 +392,10 @@ _ITEM_IS, _PID_IS = _word(b"item="), _word(b"pid=")
 
 @kernel
 def _hex_value(buf, p):
-    """The number written in lower-case hexadecimal at p as a C `%lx`, as bits, and the place after it; p where it is not one."""
+    """The number written in lower-case hexadecimal at p as a C `%lx`, as bits, and the place after it.
+
+    The place is p where it is not one.
+    """
     v = _U0
     q = p
     while q - p < 17:
@@ -459,8 +478,8 @@ def read_records(
 ):  # fmt: skip
     """Read the numbers of each record and number its phrase, type and node among the distinct ones.
 
-    Returns (distinct phrases, types, nodes, SYSCALL rows filled), or (-1, …) when there are more types or nodes than the
-    arrays hold.
+    Returns (distinct phrases, types, nodes, SYSCALL rows filled), or (-1, …) when there are more types or nodes than
+    the arrays hold.
     """
     phrases = types = nodes = filled = 0
     for r in range(count):
@@ -510,7 +529,10 @@ def read_records(
 
 @kernel
 def group(count, time_ms, serial, node, seed, table, event, first):
-    """Number the events: records of one (node, time_ms, serial), however far apart. Returns how many; `first` is each one's first record."""
+    """Number the events: records of one (node, time_ms, serial), however far apart.
+
+    Returns how many; `first` is each one's first record.
+    """
     events = 0
     mask = table.size - 1
     for r in range(count):
@@ -552,8 +574,8 @@ def hash_contents(count, chosen, name, phrase, raw_hash, mask, lead, row, number
         out[j] = h ^ (h >> _U32)
 
 
-# Marks of a record that counts the serials of its boot otherwise: auditd's own are random, SYSTEM_BOOT says what it says.
-# auditd's first word after its start is DAEMON_START; what the kernel had kept for it follows.
+# Marks of a record that counts the serials of its boot otherwise: auditd's own are random, SYSTEM_BOOT says what it
+# says. auditd's first word after its start is DAEMON_START; what the kernel had kept for it follows.
 DAEMON_MARK, BOOT_MARK, START_MARK = 1, 2, 4
 _DAEMON, _BOOT, _DAEMON_START = _word(b"DAEMON_"), _word(b"SYSTEM_BOOT"), _word(b"DAEMON_START")
 _DAEMON_NUMBERS, _BOOT_NUMBER, _START_NUMBER = _word(b"12"), _word(b"1127"), _word(b"1200")
@@ -561,7 +583,10 @@ _DAEMON_NUMBERS, _BOOT_NUMBER, _START_NUMBER = _word(b"12"), _word(b"1127"), _wo
 
 @kernel
 def survey_records(buf, words, count, places, seed, mark, node, node_table, node_hash, node_kind, node_start, node_end):
-    """The marks and the node of each record; returns how many distinct nodes there are, or -1: more than the arrays hold."""
+    """The marks and the node of each record.
+
+    Returns how many distinct nodes there are, or -1: more than the arrays hold.
+    """
     nodes = 0
     for r in range(count):
         place = places[r]
@@ -592,8 +617,9 @@ HIGHEST, LATEST, LATEST_EVER, BOOT, BEGAN, REPLAY, BOOT_SEEN, STARTED, SOURCE = 
 def follow_boots(count, time_ms, serial, mark, state_of, source, state, change_record, change_state, change_boot):
     """Follow the serials of records in order of arrival and find where they begin anew.
 
-    `state_of` is the row of `state` for each record's node. A change of boot is written to change_*: from the record on, the
-    node is in that boot, or, with -1, the time of each record decides (a source that repeats times of earlier boots).
+    `state_of` is the row of `state` for each record's node. A change of boot is written to change_*: from the record
+    on, the node is in that boot, or, with -1, the time of each record decides (a source that repeats times of earlier
+    boots).
     Returns the number of changes, of which at most as many as the arrays hold are written.
     """
     changes = 0
@@ -609,10 +635,9 @@ def follow_boots(count, time_ms, serial, mark, state_of, source, state, change_r
                     now = -1 if replay else row[BOOT]
                 row[REPLAY] = replay
             row[SOURCE] = source
-        if row[REPLAY]:
-            if t > row[LATEST_EVER]:
-                row[REPLAY] = 0
-                now = row[BOOT]
+        if row[REPLAY] and t > row[LATEST_EVER]:
+            row[REPLAY] = 0
+            now = row[BOOT]
         if mark[r] & START_MARK:
             row[STARTED] = 1
         if not row[REPLAY] and not mark[r] & DAEMON_MARK:
@@ -648,7 +673,8 @@ def follow_boots(count, time_ms, serial, mark, state_of, source, state, change_r
 
 # --------------------------------------------------------------------------------------------------------------- fields
 
-# Bits of a field. LITERAL: the value stands in the form as it is, because it says that there is none, or how a result is spelt.
+# Bits of a field. LITERAL: the value stands in the form as it is, because it says that there is none, or how a result
+# is spelt.
 QUOTED, ENRICHED, NESTED, LITERAL, TEXT, UNCLOSED = 1, 2, 4, 8, 16, 32
 # What a TEXT field (text without a key) is.
 STRAY, AVC_RESULT, AVC_PERMISSIONS, MESSAGE = 0, 1, 2, 3
@@ -659,7 +685,7 @@ _TTY_KEY, _TERMINAL_KEY = _word(b"tty"), _word(b"terminal")
 _HOSTNAME_KEY, _ADDR_KEY = _word(b"hostname"), _word(b"addr")
 _AVC_WORD, _UNSET, _CAP_F = _word(b"avc:"), _word(b"unset"), _word(b"cap_f")
 _FOR_WORD = _word(b"for")
-# Literal first words of a body, see FORMAT 3.7: `tty pid=…`, `login pid=…`, `user pid=…`, `netlabel: auid=…`, `policy loaded auid=…`
+# Literal first words of a body: `tty pid=…`, `login pid=…`, `user pid=…`, `netlabel: auid=…`, `policy loaded auid=…`
 _OPENINGS = (b"tty", b"login", b"user", b"netlabel:", b"policy loaded")
 _OPENING_BYTES = np.zeros((len(_OPENINGS), 16), dtype=np.uint8)
 _OPENING_SIZES = np.array([len(opening) for opening in _OPENINGS], dtype=np.int64)
@@ -667,9 +693,9 @@ for _i, _opening in enumerate(_OPENINGS):
     _OPENING_BYTES[_i, : len(_opening)] = _word(_opening)
 # Names that auditd writes after 0x1D, longest first within a family: lib format_enrich in auditd-event.c.
 _ENRICHED = (
-    b"OLD-AUID", b"LOGINUID", b"INODE_UID", b"INODE_GID", b"NEW_GID", b"SYSCALL", b"FSUID", b"FSGID", b"OAUID", b"SAUID",
-    b"SADDR", b"IAUID", b"AUID", b"EUID", b"EGID", b"SUID", b"SGID", b"OUID", b"OGID", b"IUID", b"IGID", b"ARCH", b"UID",
-    b"GID", b"ID",
+    b"OLD-AUID", b"LOGINUID", b"INODE_UID", b"INODE_GID", b"NEW_GID", b"SYSCALL", b"FSUID", b"FSGID", b"OAUID",
+    b"SAUID", b"SADDR", b"IAUID", b"AUID", b"EUID", b"EGID", b"SUID", b"SGID", b"OUID", b"OGID", b"IUID", b"IGID",
+    b"ARCH", b"UID", b"GID", b"ID",
 )  # fmt: skip
 _ENRICHED_BYTES = np.zeros((len(_ENRICHED), 16), dtype=np.uint8)
 _ENRICHED_SIZES = np.array([len(name) for name in _ENRICHED], dtype=np.int64)
@@ -706,7 +732,7 @@ def _is(buf, start, end, word):
 
 @kernel
 def _enriched_name(buf, start, equals):
-    """Where the longest known enriched name that ends at `equals` begins, at or after `start`; -1 where there is none."""
+    """Where the longest known enriched name that ends at `equals` begins, from `start` on; -1 where there is none."""
     if equals <= start or buf[equals - 1] < 65 or buf[equals - 1] > 90:
         return -1
     for i in range(_ENRICHED_SIZES.size):
@@ -755,7 +781,10 @@ def _enriched_at(buf, p, end):
 
 @kernel
 def _quoted_end(buf, v, end):
-    """The closing quote of the value whose text begins at v: the first `"` with a boundary behind it; -1 where there is none."""
+    """The closing quote of the value whose text begins at v; -1 where there is none.
+
+    It is the first `"` with a boundary behind it.
+    """
     for c in range(v, end):
         if buf[c] == 34:
             if c + 1 >= end:
@@ -789,7 +818,10 @@ def _is_punctuation(buf, start, end):
 
 @kernel
 def _bare_end(buf, v, end, extends):
-    """The end of an unquoted value that begins at v. Words behind it that are no key belong to it (`op=adding user id=…`) if it `extends`."""
+    """The end of an unquoted value that begins at v.
+
+    Words behind it that are no key belong to it (`op=adding user id=…`) if it `extends`.
+    """
     t = _blank(buf, v, end)
     if not extends or t == v:
         return t
@@ -808,7 +840,10 @@ def _bare_end(buf, v, end, extends):
 
 @kernel
 def _may_be_unknown(buf, start, end):
-    """Whether the key is one whose `?` is kept as text: terminals and the other side of a connection are counted by it."""
+    """Whether the key is one whose `?` is kept as text.
+
+    Terminals and the other side of a connection are counted by it.
+    """
     return (
         _is(buf, start, end, _TTY_KEY)
         or _is(buf, start, end, _TERMINAL_KEY)
@@ -820,7 +855,7 @@ def _may_be_unknown(buf, start, end):
 @kernel
 def _is_word(buf, start, end):
     """Whether the span holds nothing but letters and digits of ASCII."""
-    for p in range(start, end):
+    for p in range(start, end):  # noqa: SIM110 - Numba compiles no generator expressions
         if not _KEY[buf[p]]:
             return False
     return True
@@ -1161,7 +1196,10 @@ def cut(
 
 @kernel
 def parse_numbers(buf, count, start, end, base, value, good):
-    """Read each span as a number in the kernel's own spelling: base 10 (`%ld`), 16 (`%lx`) or 8 (`%#o`); `good` says where it is one."""
+    """Read each span as a number in the kernel's own spelling; `good` says where it is one.
+
+    Base 10 (`%ld`), 16 (`%lx`) or 8 (`%#o`).
+    """
     for i in range(count):
         p, stop = start[i], end[i]
         if base == 10:
@@ -1207,10 +1245,10 @@ def _half_byte(c):
 
 @kernel
 def copy_texts(buf, count, start, end, mode, pool, out_start, out_end, good, same):
-    """Write the text of each value into the pool, where all of it is ASCII and its mode allows; returns the pool's length.
+    """Write the text of each value into the pool, where all of it is ASCII and its mode allows.
 
-    `good` says that it could be done, `same` that the text alone gives back what was written. What cannot be done here
-    is left to the decoders of `fields`, whose results these are.
+    Returns the pool's length. `good` says that it could be done, `same` that the text alone gives back what was
+    written. What cannot be done here is left to the decoders of `fields`, whose results these are.
     """
     o = 0
     for i in range(count):
@@ -1273,7 +1311,8 @@ def sort_by_event(count, event, place, out):
         place[e] += 1
 
 
-# What stands for a field that was read as a number in front of the phrase: NUMBER_FIELD - i for NUMBERS[i], and the lone ones.
+# What stands for a field that was read as a number in front of the phrase: NUMBER_FIELD - i for NUMBERS[i], and the
+# lone ones.
 NUMBER_FIELD, LONE_PID_FIELD, ITEM_FIELD = -10, -2, -3
 
 
@@ -1319,7 +1358,9 @@ def find_others(
     count, order, event, phrase, first_field, target, value, always, plain, argument, several_execve,
     mask, again, lead, row, numbers, columns, pid_column, item_of_record, matrix, record_out, field_out,
 ):  # fmt: skip
-    """The (record, field) of everything that the columns do not give back; returns how many, though the arrays may hold fewer.
+    """The (record, field) of everything that the columns do not give back.
+
+    Returns how many, though the arrays may hold fewer.
 
     A number in front of a phrase that has its name `again` goes there too, so that both keep their order. Of a `plain`
     phrase no field goes there.
