@@ -154,7 +154,7 @@ def _single(kind: Kind) -> tuple[Kind, ...]:
 
 def _few(seen: ir.Table) -> ir.Table:
     """What an event has one of, each combination once, with the shared columns: reckoned for few rows, not for all."""
-    columns = ("host", "node", "auid", "auid_name", "terminal", "addr", "hostname", "exe", "comm")
+    columns = ("auid", "auid_name", "terminal", "addr", "hostname", "exe", "comm")
     few = seen.select(*columns, peer=peer(seen)).distinct()
     return few.mutate(who=who(few), terminal=terminal(few), address=ibis.coalesce(origin(few), few.peer))
 
