@@ -35,7 +35,10 @@ class Odd:
     plain: bytes | None = None
 
 
-_HEADER = re.compile(rb"(?:node=[^ \n]+ )?type=[^ \n]+ (?:msg=)?audit\((\d{1,10})\.(\d{1,3}):(\d{1,10})\):")
+# The kernel writes at most 8,970 bytes into a record (MAX_AUDIT_MESSAGE_LENGTH): a quote open for longer was cut.
+_LONGEST_QUOTE = 32 << 10
+# A name of a machine has at most 255 bytes, one of a type far fewer; a bound keeps a file of `type=type=…` linear.
+_HEADER = re.compile(rb"(?:node=[^ \n]{1,255} )?type=[^ \n]{1,64} (?:msg=)?audit\((\d{1,10})\.(\d{1,3}):(\d{1,10})\):")
 _INTERPRETED = re.compile(rb"(?:type=|audit\()[^\n]{0,80}audit\([^)]{0,40}[/:-][^)]{0,40}\.\d{1,3}:\d+\) ?:")
 _LOST = re.compile(rb"type=DAEMON_ERR op=format-\w+ msg=NULL res=failed")
 _SYSLOG = re.compile(
@@ -99,7 +102,8 @@ def _record_starts(text: bytes) -> list[re.Match[bytes]]:
     """The headers of the records of a line: those that stand outside quotes."""
     starts: list[re.Match[bytes]] = []
     for match in _HEADER.finditer(text):
-        if int(match[3]) < 2**32 and (not starts or _is_closed(text[starts[-1].start() : match.start()])):
+        before = text[starts[-1].start() : match.start()] if starts else b""
+        if int(match[3]) < 2**32 and (len(before) > _LONGEST_QUOTE or _is_closed(before)):
             starts.append(match)
     return starts
 

@@ -118,7 +118,8 @@ SHAPES = {
     "a record of 3 MiB": (LOG + b"type=PATH msg=audit(1767225600.100:9): name=" + b"41" * (3 << 19) + b"\n" + LOG, 7),
     "no newline in 3 MiB": (b"type=" * (3 << 18), 0),
     "no last newline": (LOG[:-1], 3),
-    "cut in its last record": (LOG[:-20], 3),
+    "cut in its last record": (LOG[:-10], 3),
+    "cut in its last header": (LOG[:-20], 2),
     "bytes of a program": (bytes(range(256)) * 64, 0),
 }
 
@@ -131,6 +132,13 @@ def test_every_byte_of_any_file_is_somebodys(name: str):
     account = sum(parsed.accounting, Account())
     assert account.record + account.malformed + account.other == account.total == len(content)
     assert parsed.counts["records"] == records
+
+
+def test_a_quote_that_is_open_for_longer_than_the_kernel_writes_was_cut():
+    """It hides the headers of 32 KiB behind it and no more: the records after those are read."""
+    pieces = oddlines.read_odd(b'type=A msg=audit(1767225600.100:9): name="' + 1000 * (RECORD % (7, 7)).replace(b"\n", b" "))
+    assert len(pieces) == 1 + 1000 - 585
+    assert {piece.kind for piece in pieces} == {oddlines.RECORD}
 
 
 @pytest.mark.parametrize("kind", ["gzip", "xz", "bz2", "zstd"])
