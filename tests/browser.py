@@ -155,8 +155,16 @@ class Page:
                 return message["result"]
 
     def ask(self, expression: str) -> object:
-        """The value of a JavaScript expression in the page."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        """The value of a JavaScript expression in the page; a page that leads on is asked again at its end."""
+        for _ in range(20):
+            try:
+                answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+                break
+            except AssertionError as refused:
+                if "navigated" not in str(refused):
+                    raise
+        else:
+            raise AssertionError(f"the page did not come to rest: {expression}")
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 

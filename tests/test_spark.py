@@ -81,12 +81,16 @@ def spark(needs, tmp_path_factory):
     session.stop()
 
 
+#: A record with text that no field explains.
+UNREAD = b"type=BPF msg=audit(1774742399.500:1): prog-id=1 op=LOAD what is this\n"
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """A store of two captures, the lessons and what is awkward; its folder has a name that a pattern would not find."""
     folder = tmp_path_factory.mktemp("spark") / "d[a]t{a} *?"
     awkward = folder.with_name("audit.log")
-    awkward.write_bytes(AWKWARD)
+    awkward.write_bytes(AWKWARD + UNREAD)
     hosts = {"web01": [LOGS / "web01.log.xz"], "db02": [LOGS / "db02.log.xz"]}
     hosts |= {path.stem.replace("_", "-"): [path] for path in sorted(LOGS.glob("*.log"))}
     for host, paths in (hosts | {"awkward": [awkward]}).items():

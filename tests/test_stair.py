@@ -80,7 +80,7 @@ def test_a_second_report_fetches_nothing_and_says_so(walked):
     _, first, second = walked
     assert second.returncode == 0, second.stderr
     assert "new bytes were fetched" in first.stderr
-    assert "Nothing new was fetched." in second.stderr
+    assert "Nothing new was fetched" in second.stderr
     assert "Fetching web01: nothing new" in second.stderr
 
 

@@ -184,7 +184,7 @@ def _writes(seen: ir.Table) -> ir.BooleanValue:
 
 def _files(seen: ir.Table) -> ir.StringValue:
     """The file of an event; of several, such as those of a renaming, the first and the last."""
-    first, last = seen.names[0], seen.names[seen.names.length() - 1]
+    first, last = seen.names[0], seen.names[seen.names.length().nullif(0) - 1]  # Spark refuses to look before the first
     return ibis.ifelse(first == last, first, first + " " + last)
 
 
