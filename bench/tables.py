@@ -9,6 +9,7 @@ whole store, as a notebook asks it: what is counted is taken whole, of a list it
     CPU s    of those, what all threads worked together: on an idle machine with two cores about twice the warm seconds
     GB       the most memory that the process ever held, start included
 
+With `overview` for a question: all that the page asks, one after another in one process, as a notebook does.
 With `beside` for a question: aureport and ours on the same week of one host.
 """
 
@@ -84,13 +85,13 @@ def asked(folder: Path, name: str, *words: str, **part: object) -> Callable[[], 
 
 def measure(folder: Path, question: str) -> dict[str, float]:
     """One question in this process: seconds, rows and memory."""
-    answer = asked(folder, *question.split())
+    answers = [asked(folder, *one.split()) for one in (OVERVIEW if question == "overview" else (question,))]
     start = time.perf_counter() - BEGAN
     forget(folder)
     took, worked, rows = [], [], 0
     for _ in range(1 + TIMES):
         began, before = time.perf_counter(), time.process_time()
-        rows = answer()
+        rows = sum(answer() for answer in answers)
         took.append(time.perf_counter() - began)
         worked.append(time.process_time() - before)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
@@ -109,9 +110,10 @@ def forget(folder: Path) -> None:
 
 
 def questions() -> Iterator[str]:
-    """Every question; what it can do beside listing is one more."""
+    """The overview and every question; what it can do beside listing is one more."""
     from audit_nb import tables
 
+    yield "overview"
     for name, question in tables.questions().items():
         yield name
         known = inspect.signature(question.function).parameters
@@ -148,18 +150,13 @@ def describe(folder: Path) -> None:
 def report(folder: Path, chosen: list[str]) -> None:
     """A row for each question."""
     print("| question | rows | start s | cold s | warm s | CPU s | GB |\n|---|---:|---:|---:|---:|---:|---:|")
-    measured = {}
     for question in chosen:
         took = apart(folder, question)
         if isinstance(took, str):
             print(f"| {question} | {took} | | | | | |", flush=True)
             continue
-        measured[question] = took
         figures = " | ".join(f"{took[name]:.2f}" for name in ("start", "cold", "warm", "cpu", "memory"))
         print(f"| {question} | {took['rows']:,} | {figures} |", flush=True)
-    if all(question in measured for question in OVERVIEW):
-        cold, warm = (sum(measured[question][name] for question in OVERVIEW) for name in ("cold", "warm"))
-        print(f"\nThe overview ({', '.join(OVERVIEW)}): {cold:.2f} s cold, {warm:.2f} s warm")
 
 
 def beside(folder: Path) -> None:
