@@ -68,7 +68,7 @@ def guessing(
     found = _figures(members).left_join(_successes(members, _came(events, collector)), BURST)
     rows = found.mutate(came_in=found.came_in.fill_null(0), then_succeeded=found.came_in.fill_null(0) > 0)
     return rows.select(*COLUMNS).order_by(
-        ibis.desc("then_succeeded"), ibis.desc("failures"), "pattern", "address", "account", "first"
+        ibis.desc("then_succeeded"), ibis.desc("failures"), "pattern", "address", "account", "first", "terminal", "on"
     )
 
 
