@@ -12,12 +12,6 @@ from typing import Any
 
 RECORD, MALFORMED, OTHER = "record", "malformed", "other"
 
-#: What is said of a file whose text has been through `ausearch -i`: names for numbers, local time for UTC.
-INTERPRETED = (
-    "is already interpreted text (ausearch -i): its times are local and its numbers are names, so it cannot be read "
-    "back; import the log itself, or the output of ausearch --raw"
-)
-
 
 @dataclass(frozen=True)
 class Odd:

@@ -25,6 +25,7 @@ import tempfile
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -242,6 +243,15 @@ class Bench:
         return {"seconds": seconds, "our_cpu_s": ours, "host_cpu_s": self.server.cpu_s() - before}
 
 
+def in_turns(rivals: dict[str, Callable[[], dict]], rounds: int) -> tuple[dict[str, list[dict]], dict[str, float]]:
+    """What each rival measured in each round, all taking turns, and the median of its seconds."""
+    seen: dict[str, list[dict]] = {name: [] for name in rivals}
+    for _ in range(rounds):
+        for name, rival in rivals.items():
+            seen[name].append(rival())
+    return seen, {name: statistics.median(row["seconds"] for row in rows) for name, rows in seen.items()}
+
+
 def first(bench: Bench, log: Path, rounds: int) -> dict:
     """The first fetch of one big log, the rivals in turn."""
     rivals = {
@@ -250,11 +260,7 @@ def first(bench: Bench, log: Path, rounds: int) -> dict:
         "ours, compressed on the host": lambda: bench.fetch({"big": log}, compress=True),
         "ours, SFTP alone": lambda: bench.fetch({"big": log}, compress=False),
     }
-    seen: dict[str, list[dict]] = {name: [] for name in rivals}
-    for _ in range(rounds):
-        for name, rival in rivals.items():
-            seen[name].append(rival())
-    medians = {name: statistics.median(row["seconds"] for row in rows) for name, rows in seen.items()}
+    seen, medians = in_turns(rivals, rounds)
     return {
         "bytes": log.stat().st_size,
         "seconds": medians,
@@ -288,11 +294,7 @@ def rotated(bench: Bench, folder: Path, source: Path, rounds: int) -> dict:
         "ours, compressed on the host": lambda: bench.fetch({"big": place / "audit.log"}, compress=True),
         "ours, SFTP alone": lambda: bench.fetch({"big": place / "audit.log"}, compress=False),
     }
-    seen: dict[str, list[dict]] = {name: [] for name in rivals}
-    for _ in range(rounds):
-        for name, rival in rivals.items():
-            seen[name].append(rival())
-    medians = {name: statistics.median(row["seconds"] for row in rows) for name, rows in seen.items()}
+    seen, medians = in_turns(rivals, rounds)
     return {
         "files": len(pieces),
         "seconds": medians,

@@ -47,3 +47,9 @@ def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
         else:
             after = middle
     return after.replace(microsecond=0)
+
+
+def milliseconds(moment: datetime) -> int:
+    """Since 1970; a time without a zone is UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(aware.timestamp() * 1000)

@@ -1,9 +1,11 @@
 """Silences."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import ibis
 import ibis.expr.types as ir
+
+from audit_nb.tables._clock import milliseconds
 
 
 def silences(
@@ -28,7 +30,9 @@ def silences(
     inside = events
     for moment, later in ((since, True), (until, False)):
         if moment is not None:
-            inside = inside.filter(inside.time_ms >= _ms(moment) if later else inside.time_ms < _ms(moment))
+            inside = inside.filter(
+                inside.time_ms >= milliseconds(moment) if later else inside.time_ms < milliseconds(moment)
+            )
     spans = ibis.union(_between(inside), *_edges(inside, hosts, since, until))
     spans = spans.mutate(minutes=(spans.until_ms - spans.since_ms) / 60_000)
     found = spans.filter(spans.minutes >= minutes)
@@ -89,12 +93,7 @@ def _edges(events: ir.Table, hosts: ir.Table | None, since: datetime | None, unt
     return [edge.select(*COLUMNS) for edge in edges]
 
 
-def _ms(moment: datetime) -> int:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return int(aware.timestamp() * 1000)
-
-
 def _moment(events: ir.Table, name: str, moment: datetime) -> dict[str, ir.Value]:
     """An end of the period as a time and in milliseconds; engines name the type of times differently."""
-    time = ibis.literal(datetime(1970, 1, 1) + timedelta(milliseconds=_ms(moment))).cast(events.time.type())
-    return {name: time, f"{name}_ms": ibis.literal(_ms(moment), "int64")}
+    time = ibis.literal(datetime(1970, 1, 1) + timedelta(milliseconds=milliseconds(moment))).cast(events.time.type())
+    return {name: time, f"{name}_ms": ibis.literal(milliseconds(moment), "int64")}

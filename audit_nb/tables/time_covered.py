@@ -5,6 +5,8 @@ from datetime import datetime
 import ibis
 import ibis.expr.types as ir
 
+from audit_nb.tables._clock import milliseconds
+
 HOUR_MS = 3_600_000
 
 
@@ -46,7 +48,7 @@ def time_covered(
 
 def _by_host(stretches: ir.Table, hosts: ir.Table | None, since: datetime | None, until: datetime | None) -> ir.Table:
     """How much of the period each host covered; stretches that overlap, because a clock was set back, count once."""
-    first_ms, end_ms = _ms(since), _ms(until)
+    first_ms, end_ms = (moment and milliseconds(moment) for moment in (since, until))
     order = ["since_ms", "until_ms"]
     so_far = ibis.window(group_by="host", order_by=order, preceding=None, following=0)
     reached = stretches.mutate(reached=stretches.until_ms.max().over(so_far))
@@ -84,9 +86,3 @@ def _by_host(stretches: ir.Table, hosts: ir.Table | None, since: datetime | None
         last=sums["last"],
     )
     return rows.order_by("hours", "host")
-
-
-def _ms(moment: datetime | None) -> int:
-    """Milliseconds since 1970; a time without a zone is UTC."""
-    epoch = datetime(1970, 1, 1, tzinfo=moment.tzinfo if moment else None)
-    return 0 if moment is None else int((moment - epoch).total_seconds() * 1000)
