@@ -4,6 +4,7 @@ import getpass
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -56,6 +57,17 @@ def events_of() -> Callable[..., Any]:
         return ibis.memtable(pa.Table.from_pylist(events, schema=SCHEMA))
 
     return table
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A program that the test starts can be stopped by Ctrl-C.
+
+    It could not where the tests were started by `&` in a script: that ignores SIGINT, and every program inherits it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -943,7 +943,7 @@ def test_kill_9_at_random_moments_leaves_an_archive_that_goes_on(sshd, fetch, he
     assert not list((tmp_path / "data").rglob(".aside*"))
 
 
-def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(sshd, fetch, held, tmp_path):
+def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(interruptible, sshd, fetch, held, tmp_path):
     """What was read is kept, the attempt is recorded as stopped, and no traceback of a thread is printed."""
     server = sshd()
     server.log.write_bytes(lines(0, 400_000))
@@ -965,7 +965,7 @@ def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(sshd, fetch, held, tmp_pat
     assert held() == [lines(0, 400_000)]
 
 
-def test_ctrl_c_does_not_wait_for_a_host_that_does_not_answer(tmp_path):
+def test_ctrl_c_does_not_wait_for_a_host_that_does_not_answer(interruptible, tmp_path):
     """A host that takes the connection and says nothing, with a limit of ten minutes, holds nobody up."""
     import socket
 

@@ -193,7 +193,7 @@ def test_an_event_is_shown_in_full_by_its_name(walked):
     assert audit_nb(folder, "event", "yesterday").returncode == 2
 
 
-def test_the_demo_hosts_are_served_until_ctrl_c_and_cost_nothing_meanwhile(tmp_path):
+def test_the_demo_hosts_are_served_until_ctrl_c_and_cost_nothing_meanwhile(interruptible, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "audit_nb", "demo"],
         cwd=tmp_path,
