@@ -9,8 +9,8 @@ import logging
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,15 +52,20 @@ def fetch(
         _require_space(data_dir)
         visits = [Visit(Archive(data_dir), host, stop, _teller(tell, host)) for host in inventory.hosts]
         pool = ThreadPoolExecutor(max_workers=max(1, min(parallel, len(visits))), thread_name_prefix="fetch")
-        running = {pool.submit(_visit, visit, inventory): visit for visit in visits}
+        running: dict[Future[FetchResult], Visit] = {}
+        begin = threading.Event()  # not before every thread is known: Ctrl-C may come while one is being started
         try:
-            for future in as_completed(running):
+            for visit in visits:
+                running[pool.submit(_visit, visit, inventory, begin)] = visit
+            begin.set()
+            for future in _as_they_end(set(running)):
                 results[running[future].host.name] = future.result()
                 _record(data_dir, future.result(), tell)
         finally:  # after Ctrl-C the connections are closed under those that are still at work
             stop.set()
             for visit in visits:
                 visit.abort.fire()
+            begin.set()
             pool.shutdown(cancel_futures=True)
             for future, visit in running.items():
                 if future.done() and not future.cancelled() and visit.host.name not in results:
@@ -68,12 +73,23 @@ def fetch(
     return [results[host.name] for host in inventory.hosts]
 
 
+def _as_they_end(running: set[Future[FetchResult]]) -> Iterator[Future[FetchResult]]:
+    """As concurrent.futures.as_completed, without sleeping through a Ctrl-C.
+
+    Python looks for signals before it waits: one that comes as a wait without a limit begins is not seen until its end.
+    """
+    while running:
+        done, running = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
+        yield from done
+
+
 def _teller(tell: Tell, host: Host) -> Callable[[int, int], None]:
     return lambda done, total: tell(Step("fetch", host.name, done, total))
 
 
-def _visit(visit: Visit, inventory: Inventory) -> FetchResult:
+def _visit(visit: Visit, inventory: Inventory, begin: threading.Event) -> FetchResult:
     """One host from beginning to end; whatever happens becomes a row. What may pass is tried again, ever later."""
+    begin.wait()
     host = visit.host
     visit.started_at = datetime.now(UTC)
     visit.archive.clear_unfinished(host.name)
