@@ -5,6 +5,7 @@ import inspect
 import re
 import string
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 HANGUL = re.compile("[가-힣]")
 
 
+@cache
 def catalogue(language: str) -> dict[str, str]:
     def flat(branch: dict, prefix: str = "") -> dict[str, str]:
         found = {}
