@@ -1,6 +1,5 @@
 """pyproject.toml, environment.yml and the locks name one environment; Spark has a lock of its own."""
 
-import os
 import re
 import subprocess
 import sys
@@ -84,7 +83,7 @@ def test_a_python_without_venv_is_told_with_the_line_to_run(tmp_path):
             "PATH": "/usr/bin:/bin",
             "PYTHON": str(python),
             "VENV": str(tmp_path / "venv"),
-            "HOME": os.environ["HOME"],
+            "HOME": str(tmp_path),
         },
         capture_output=True,
         text=True,
