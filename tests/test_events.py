@@ -137,7 +137,8 @@ def test_every_record_can_be_found_again_in_the_bytes(host: str):
     pieces = [Piece(log[:half], 4, 1000, 50_000), Piece(log[half:], 9, 0, 50_000 + half + 123)]
     start_of = {4: 1000 - 50_000, 9: -(50_000 + half + 123)}
     data = {4: b"x" * 1000 + log[:half], 9: log[half:]}
-    for row in plain(read_events(pieces, host=host).events).slice(0, 20_000).to_pylist():
+    read = plain(read_events(pieces, host=host).events)
+    for row in read.take(list(range(0, len(read), 10))).to_pylist():
         position = row["offset"] - start_of[row["segment"]]
         for record, body in zip(row["records"], records.to_records(row), strict=True):
             position += record["gap"]
