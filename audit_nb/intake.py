@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from audit_nb import events, files
+from audit_nb import events, files, shortcuts
 from audit_nb import index as indexes
 from audit_nb.boots import Boots, Changes
 from audit_nb.errors import AuditNbError
@@ -261,7 +261,7 @@ class Intake:
             if len(table) * 2 < len(parsed.events):
                 table = events.plain(table)  # a small part would carry the words of all the others
             folder = files.private_directory(self.folder / day_name(day))
-            write_parquet(folder / name, table)
+            write_parquet(folder / name, shortcuts.with_shortcuts(table))
             made[day_name(day)] = _counted(parsed, day, slice(first, last), name)
         return made
 

@@ -26,7 +26,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from audit_nb import events, files, redact, times
+from audit_nb import events, files, redact, shortcuts, times
 from audit_nb import index as indexes
 from audit_nb.archive import Archive
 from audit_nb.closeup import Closeup, EventId, closeup
@@ -38,6 +38,9 @@ from audit_nb.progress import Step, Tell, silent
 log = logging.getLogger(__name__)
 
 _CLOCK_MS = 120_000  # a host's clock may differ so much from ours
+
+#: The columns of the files: those of an event, and what is kept a second time.
+STORED = pa.schema([*events.SCHEMA, *shortcuts.SCHEMA])
 
 HOSTS = pa.schema(
     [
@@ -173,7 +176,7 @@ def open_events(
     *,
     spark: Any = None,  # noqa: ANN401 - a pyspark.sql.SparkSession, which need not be installed
 ) -> ir.Table:
-    """The events of these hosts with since <= time < until, as an Ibis table of `events.SCHEMA`'s columns.
+    """The events of these hosts with since <= time < until, as an Ibis table of STORED's columns.
 
     `since` and `until` are datetimes, ISO 8601 or words (`yesterday`, `-1d`), read in `timezone`. Raises UsageError.
 
@@ -188,7 +191,7 @@ def open_events(
         for day in index.overlapping(first, end)
         for name in index.days[day].files
     ]
-    table = _opened(paths, events.SCHEMA) if spark is None else _opened_on(spark, paths, events.SCHEMA)
+    table = _opened(paths, STORED) if spark is None else _opened_on(spark, paths, STORED)
     if first is not None:
         table = table.filter(table.time >= first.replace(tzinfo=None))
     if end is not None:

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from awkward import AWKWARD
 
-from audit_nb import collect, events, store, tables
+from audit_nb import collect, store, tables
 from audit_nb.tables._filters import FILTERS
 
 LOGS = Path(__file__).parent / "data" / "logs"
@@ -144,7 +144,7 @@ def test_a_question_has_the_same_answer_on_spark(name, on_spark, on_duckdb):
 
 def test_both_read_the_types_that_the_schema_names(on_spark, on_duckdb):
     expected = [
-        (name, re.sub(r"timestamp\(6\)", "timestamp", str(kind))) for name, kind in ibis.schema(events.SCHEMA).items()
+        (name, re.sub(r"timestamp\(6\)", "timestamp", str(kind))) for name, kind in ibis.schema(store.STORED).items()
     ]
     assert columns(on_duckdb) == expected
     assert columns(on_spark) == expected

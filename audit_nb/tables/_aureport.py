@@ -87,7 +87,8 @@ def _parts(split: ir.Table) -> ir.Table:
     parts = split.mutate(
         types=types, alone=split.alone & (split.part == 0), shared=split.types.length() > types.length()
     )
-    return parts.mutate(type=parts.types[0]).filter(lambda rows: rows.type != "EOE")
+    named = parts.mutate(type=parts.types[0]).filter(lambda rows: rows.type != "EOE")
+    return named.drop("kinds") if "kinds" in named.columns else named  # those of the whole event
 
 
 @dataclass(frozen=True)

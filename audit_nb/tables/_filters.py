@@ -11,7 +11,7 @@ from typing import Any, Literal
 import ibis
 import ibis.expr.types as ir
 
-from audit_nb.tables._words import known, terminal
+from audit_nb.tables._words import has_type, known, terminal
 
 Match = Literal["substring", "exact", "regex"]
 Condition = Callable[[ir.Table, Any, Match], ir.BooleanValue]
@@ -89,7 +89,7 @@ def _fields(*keys: str) -> Callable[[ir.Table], ir.ArrayValue]:
 
 def _types(events: ir.Table, value: str | Sequence[str], match: Match) -> ir.BooleanValue:
     names = [name.strip(" ").upper() for one in listed(value) for name in one.split(",")]
-    return ibis.literal(True) if "ALL" in names else ibis.or_(*(events.types.contains(name) for name in names))
+    return ibis.literal(True) if "ALL" in names else has_type(events, *names)
 
 
 def _file(events: ir.Table, value: str | Sequence[str], match: Match) -> ir.BooleanValue:

@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from audit_nb.tables._attempts import came_from, shown
-from audit_nb.tables._words import each, moment, view
+from audit_nb.tables._words import each, has_type, moment, view
 
 KINDS = ("executable", "origin", "account", "key", "destination")
 
@@ -17,7 +17,7 @@ def values(events: ir.Table, *, collector: bool = False) -> ir.Table:
     """
     seen = view(events, collector=collector)
     seen = seen.mutate(moment=moment(seen))
-    came = seen.types.contains("USER_START") | seen.types.contains("USER_LOGIN")
+    came = has_type(seen, "USER_START", "USER_LOGIN")
     succeeded = seen.success.fill_null(False)
     reached = seen.socket["address"] + " port " + seen.socket["port"].cast("string")
     inet = seen.socket["family"].isin(("inet", "inet6")) & seen.syscall.isin(("connect", "sendto", "sendmsg"))

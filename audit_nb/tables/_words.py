@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 
 from audit_nb.tables import _aureport
 from audit_nb.tables._kinds import Kind
+from audit_nb.tables._records import kinds
 
 #: What a field holds when it holds nothing: unknown, no terminal, no value, and the words of old daemons.
 NOTHING = ("", "?", "(none)", "(null)", "UNKNOWN")
@@ -115,7 +116,12 @@ def terminal(events: ir.Table) -> ir.StringValue:
 
 
 def touched(events: ir.Table) -> ir.ArrayValue:
-    """The names of the files an event touched, as logged; the directories they stand in are left out."""
+    """The names of the files an event touched, as logged; the directories they stand in are left out.
+
+    The store keeps them: to read one member of a list of structures DuckDB reads all twelve.
+    """
+    if "names" in events.columns:
+        return events.names
     paths = events.paths.filter(
         lambda path: path["name"].notnull() & ~path["nametype"].isin(("PARENT",)).fill_null(False)
     )
@@ -123,16 +129,24 @@ def touched(events: ir.Table) -> ir.ArrayValue:
 
 
 def of_kind(events: ir.Table, kind: Kind) -> ir.BooleanValue:
-    """Whether any record of the event is of the kind."""
-    return events.types.join(" ").re_search(kind.pattern())
+    """Whether any record of the event is of the kind.
+
+    What has no name is looked for where there is any: a regular expression is dear. Without what the store keeps it is
+    the cheapest all the same, for it puts the types together once.
+    """
+    text = kinds(events)
+    if "kinds" not in events.columns:
+        return text.re_search(kind.pattern())
+    named = [text.contains(f" {name} ") for name in kind.names]
+    unnamed = [text.contains(" UNKNOWN[") & text.re_search(kind.pattern())] if kind.ranges else []
+    return ibis.or_(*named, *unnamed)
 
 
 def has_type(events: ir.Table, *names: str) -> ir.BooleanValue:
     """Whether any record of the event has one of the types."""
-    found = events.types.contains(names[0])
-    for name in names[1:]:
-        found = found | events.types.contains(name)
-    return found
+    if "kinds" in events.columns:
+        return of_kind(events, Kind(names))
+    return ibis.or_(*(events.types.contains(name) for name in names))
 
 
 def moment(events: ir.Table) -> ir.IntegerValue:

@@ -60,8 +60,7 @@ def _may_matter(named: ir.Table) -> ir.BooleanValue:
 
 def _events(seen: ir.Table, success: bool | None) -> ir.Table:
     """Events that are changes by what they are."""
-    later = (seen.types.length() > 1) & (seen.types.intersect(ibis.array(ANY_TYPE)).length() > 0)
-    found = seen.filter(seen.type.isin(ANY_TYPE) | seen.syscall.isin(ANY_CALL).fill_null(False) | later)
+    found = seen.filter(has_type(seen, *ANY_TYPE) | seen.syscall.isin(ANY_CALL).fill_null(False))
     audit = has_type(found, "CONFIG_CHANGE") & refused(found)
     found = outcome(found.mutate(success=ibis.ifelse(audit, False, found.success)), success)
     by_type = [(has_type(found, *types), topic) for topic, types in TYPES.items()]

@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from audit_nb.tables._paths import AT_FDCWD, absolute
-from audit_nb.tables._words import added, counted, each, first_of, listed, outcome, view, without_collector
+from audit_nb.tables._words import added, counted, each, first_of, listed, outcome, touched, view, without_collector
 
 
 def files(
@@ -36,9 +36,7 @@ def files(
 def _counted(seen: ir.Table) -> ir.Table:
     """The summary, counted before names are made whole: many events touch few names from few directories."""
     at_cwd = ibis.ifelse(seen.a0.isin(AT_FDCWD), AT_FDCWD[0], 0)
-    touching = seen.select("host", "time", "cwd", "syscall", a0=at_cwd, path=seen.paths.unnest())
-    named = touching.select(*BY, "time", "a0", file=touching.path["name"], nametype=touching.path["nametype"])
-    named = named.filter(named.file.notnull() & ~(named.nametype == "PARENT").fill_null(False))
+    named = seen.select(*BY, "time", a0=at_cwd, file=touched(seen).unnest())
     sums = named.group_by(*BY, "a0", "file").agg(events=named.count(), first=named.time.min(), last=named.time.max())
     return added(absolute(sums), "file")
 

@@ -4,6 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from audit_nb.tables._attempts import attempts, entries, failures, shown
+from audit_nb.tables._words import has_type
 
 #: What the attempts of a pattern have in common: their source, the account they try, both, or neither.
 BY_SOURCE = ("brute force", "unknown accounts", "password spraying", "fleet")
@@ -153,7 +154,7 @@ def _figures(members: ir.Table) -> ir.Table:
 def _came(events: ir.Table, collector: bool) -> ir.Table:
     """Who came in from where and when; a login's two records are one entry."""
     came = entries(events, collector=collector)
-    came = came.filter(came.types.contains("USER_START"))
+    came = came.filter(has_type(came, "USER_START"))
     place = ibis.ifelse(came.terminal == "sshd", "ssh", came.terminal).fill_null("")
     return came.select(
         came_name=ibis.coalesce(came.acct, came.id_name, came.auid_name),

@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from audit_nb.tables._attempts import COMPANIONS
-from audit_nb.tables._words import PRIVILEGE_PROGRAMS, program, view
+from audit_nb.tables._words import PRIVILEGE_PROGRAMS, has_type, program, view
 
 #: Keys of rules that watch who may come in and what may be done: what hits them is not silenced by its executable.
 GUARDING = (
@@ -45,7 +45,7 @@ def loudest(events: ir.Table, *, collector: bool = True) -> ir.Table:
     the system itself. What a rule silences is not seen: read it as a suggestion to think about.
     """
     seen = view(events, collector=collector)
-    called = seen.filter(seen.types.contains("SYSCALL"))
+    called = seen.filter(has_type(seen, "SYSCALL"))
     named = called.mutate(keys=called["keys"].join(" ").nullif("(null)"), records=called.types.length())
     sums = named.group_by("host", "keys", "exe").agg(events=named.count(), records=named.records.sum())
     by_key = sums.mutate(key=sums["keys"].re_replace(" .*$", "").nullif("")).group_by("host", "key", "exe")

@@ -3,6 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
+from audit_nb.tables._records import kinds
 from audit_nb.tables._values import values
 from audit_nb.tables._words import moment, view
 
@@ -40,15 +41,15 @@ def _summed(seen: ir.Table) -> ir.Table:
 def _types(events: ir.Table, collector: bool) -> ir.Table:
     """The types of records by host: asked of each distinct combination of types, not of each event."""
     seen = view(events, collector=collector)
-    seen = seen.mutate(types=seen.types.join(" "), moment=moment(seen))
-    sums = seen.group_by("host", "types").agg(
+    seen = seen.mutate(kinds=kinds(seen), moment=moment(seen))
+    sums = seen.group_by("host", "kinds").agg(
         events=seen.count(),
         who=seen.who.argmax(seen.moment),
         first=seen.time.min(),
         last=seen.time.max(),
         latest=seen.moment.max(),
     )
-    each = sums.mutate(value=sums.types.split(" ").unique().unnest())
+    each = sums.mutate(value=sums.kinds.strip().split(" ").unique().unnest())
     by_type = each.group_by("value", "host").agg(
         events=each["events"].sum(),
         who=each.who.argmax(each.latest),

@@ -7,7 +7,7 @@ import ibis.expr.types as ir
 
 from audit_nb.tables import _kinds
 from audit_nb.tables._paths import absolute
-from audit_nb.tables._records import refused
+from audit_nb.tables._records import kinds, refused
 from audit_nb.tables._topics import CHANGING, OPENING, WRITING
 from audit_nb.tables._words import (
     PRIVILEGE_PROGRAMS,
@@ -160,7 +160,7 @@ def _kind(seen: ir.Table) -> ir.StringValue:
         (seen.type.startswith("DAEMON_") | has_type(seen, "CONFIG_CHANGE", "FEATURE_CHANGE"), "audit"),
         (has_type(seen, *BOOTS), "boot"),
         (has_type(seen, "SERVICE_START", "SERVICE_STOP"), "service"),
-        (seen.types.join(" ").re_search("(^| )(ANOM|RESP)_"), "anomaly"),
+        (kinds(seen).contains(" ANOM_") | kinds(seen).contains(" RESP_"), "anomaly"),
         (has_type(seen, *DENIALS), "denied"),
         (has_type(seen, "TTY", "USER_TTY"), "typed"),
         (has_type(seen, "TIME_INJOFFSET") | calls.isin(SETS_TIME).fill_null(False), "time"),

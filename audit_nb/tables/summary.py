@@ -5,7 +5,8 @@ import ibis.expr.types as ir
 
 from audit_nb.tables import _aureport, _kinds
 from audit_nb.tables._kinds import Kind
-from audit_nb.tables._words import origin, outcome, peer, terminal, who, without_collector
+from audit_nb.tables._records import kinds, spaced
+from audit_nb.tables._words import origin, outcome, peer, terminal, touched, who, without_collector
 
 #: What is counted, in the order of aureport's first page; each is named after the question that lists it.
 ITEMS = (
@@ -53,9 +54,9 @@ def summary(
 def _true_counts(events: ir.Table, success: bool | None, collector: bool) -> ir.Table:
     """The figures by our rules, in one row."""
     seen = outcome(events if collector else without_collector(events), success)
-    told = seen.select(types=seen.types.join(" "), success=seen.success, called=seen.syscall_nr.notnull())
-    kinds = told.group_by("types", "success", "called").agg(events=told.count())
-    figures = _counts(kinds, _true(kinds)).cross_join(_distinct(_few(seen))).cross_join(_touched(seen))
+    told = seen.select(kinds=kinds(seen), success=seen.success, called=seen.syscall_nr.notnull())
+    sums = told.group_by("kinds", "success", "called").agg(events=told.count())
+    figures = _counts(sums, _true(sums)).cross_join(_distinct(_few(seen))).cross_join(_touched(seen))
     return figures.cross_join(_pids(seen)).cross_join(_keys(seen))
 
 
@@ -67,13 +68,13 @@ TAKEN_BY = ("type", "kinds", "form", "denied", "success")
 def _as_aureport_counts(events: ir.Table, success: bool | None) -> ir.Table:
     """The figures by aureport's rules, in one row: fields are read once for each combination, not for each event."""
     seen = _aureport.noted(events, sockets=True)
-    seen = seen.mutate(kinds=seen.types.join(" "))
+    seen = seen.mutate(kinds=kinds(seen))
     columns = (*TAKEN_BY, "syscall_nr", "auid", "terminal", "hostname", "addr", "peer", "exe", "comm", "keys")
     few = seen.select(columns)
     few = few.group_by(columns).agg(events=few.count())
     fields = ("success", "syscall_nr", "who", "terminal", "address", "exe", "comm", "keys")
     few = _read(few, fields, success)
-    few = few.mutate(types=few.types.join(" "), called=few.syscall_nr > 0)
+    few = few.mutate(kinds=spaced(few.types), called=few.syscall_nr > 0)
     numbered = seen.select(*TAKEN_BY, "pid", "ppid").distinct()
     numbered = _read(numbered, ("success", "pid"), success)
     named = _read(_aureport.names_apart(seen, *TAKEN_BY), ("success",), success)
@@ -82,69 +83,69 @@ def _as_aureport_counts(events: ir.Table, success: bool | None) -> ir.Table:
 
 
 def _read(rows: ir.Table, fields: tuple[str, ...], success: bool | None) -> ir.Table:
-    return outcome(_aureport.read(rows.mutate(types=rows.kinds.split(" ")), *fields), success)
+    return outcome(_aureport.read(rows.mutate(types=rows.kinds.strip().split(" ")), *fields), success)
 
 
-def _counts(kinds: ir.Table, counts: dict[str, ir.Value]) -> ir.Table:
+def _counts(sums: ir.Table, counts: dict[str, ir.Value]) -> ir.Table:
     """Events by what their records are: asked of each distinct combination of types, not of each event."""
-    failed = kinds.success == False  # noqa: E712 - an expression
-    return kinds.agg(
-        events=_sum(kinds, True),
-        failed_syscalls=_sum(kinds, failed & kinds.called),
-        logins=_sum(kinds, _of(kinds, _kinds.LOGINS) & kinds.success),
-        failed_logins=_sum(kinds, _of(kinds, _kinds.LOGINS) & failed),
-        avcs=_sum(kinds, _of(kinds, _kinds.ACCESS_DECISIONS)),
-        responses=_sum(kinds, _of(kinds, _kinds.RESPONSES)),
-        integrity=_sum(kinds, _of(kinds, _kinds.INTEGRITY)),
-        virtual_machines=_sum(kinds, _of(kinds, _kinds.VIRTUAL_MACHINES)),
+    failed = sums.success == False  # noqa: E712 - an expression
+    return sums.agg(
+        events=_sum(sums, True),
+        failed_syscalls=_sum(sums, failed & sums.called),
+        logins=_sum(sums, _of(sums, _kinds.LOGINS) & sums.success),
+        failed_logins=_sum(sums, _of(sums, _kinds.LOGINS) & failed),
+        avcs=_sum(sums, _of(sums, _kinds.ACCESS_DECISIONS)),
+        responses=_sum(sums, _of(sums, _kinds.RESPONSES)),
+        integrity=_sum(sums, _of(sums, _kinds.INTEGRITY)),
+        virtual_machines=_sum(sums, _of(sums, _kinds.VIRTUAL_MACHINES)),
         **counts,
     )
 
 
-def _true(kinds: ir.Table) -> dict[str, ir.Value]:
+def _true(sums: ir.Table) -> dict[str, ir.Value]:
     """Each event counts once."""
-    failed = kinds.success == False  # noqa: E712 - an expression
-    tried = _of(kinds, _kinds.AUTHENTICATIONS)
+    failed = sums.success == False  # noqa: E712 - an expression
+    tried = _of(sums, _kinds.AUTHENTICATIONS)
     return {
-        "configuration_changes": _sum(kinds, _of(kinds, _kinds.CONFIGURATION | _kinds.MAC_CHANGES)),
-        "account_changes": _sum(kinds, _of(kinds, _kinds.ACCOUNT_CHANGES)),
-        "authentications": _sum(kinds, tried & kinds.success),
-        "failed_authentications": _sum(kinds, tried & failed),
-        "mac_changes": _sum(kinds, _of(kinds, _kinds.MAC_CHANGES | _kinds.CALIPSO | _kinds.LSPP)),
-        "anomalies": _sum(kinds, _of(kinds, _kinds.USER_ANOMALIES | _kinds.KERNEL_ANOMALIES | _kinds.SECCOMP)),
-        "crypto": _sum(kinds, _of(kinds, _kinds.KERNEL_CRYPTO | _kinds.USER_CRYPTO)),
+        "configuration_changes": _sum(sums, _of(sums, _kinds.CONFIGURATION | _kinds.MAC_CHANGES)),
+        "account_changes": _sum(sums, _of(sums, _kinds.ACCOUNT_CHANGES)),
+        "authentications": _sum(sums, tried & sums.success),
+        "failed_authentications": _sum(sums, tried & failed),
+        "mac_changes": _sum(sums, _of(sums, _kinds.MAC_CHANGES | _kinds.CALIPSO | _kinds.LSPP)),
+        "anomalies": _sum(sums, _of(sums, _kinds.USER_ANOMALIES | _kinds.KERNEL_ANOMALIES | _kinds.SECCOMP)),
+        "crypto": _sum(sums, _of(sums, _kinds.KERNEL_CRYPTO | _kinds.USER_CRYPTO)),
     }
 
 
-def _as_aureport(kinds: ir.Table) -> dict[str, ir.Value]:
+def _as_aureport(sums: ir.Table) -> dict[str, ir.Value]:
     """An event counts once for each kind of record in it; the first of USER_AUTH, USER_MGMT and GRP_AUTH decides."""
-    failed = kinds.success == False  # noqa: E712 - an expression
-    auth = _of(kinds, Kind(("USER_AUTH",)))
-    managed = _of(kinds, Kind(("USER_MGMT",))) & ~auth
-    group = _of(kinds, Kind(("GRP_AUTH",))) & ~auth & ~managed
+    failed = sums.success == False  # noqa: E712 - an expression
+    auth = _of(sums, Kind(("USER_AUTH",)))
+    managed = _of(sums, Kind(("USER_MGMT",))) & ~auth
+    group = _of(sums, Kind(("GRP_AUTH",))) & ~auth & ~managed
     return {
-        "configuration_changes": _each(kinds, *_single(_kinds.CONFIGURATION), _kinds.MAC_CHANGES),
-        "account_changes": _each(kinds, *_single(_kinds.ACCOUNT_MANAGEMENT), _kinds.ACCOUNTS, _kinds.ROLES),
-        "authentications": _sum(kinds, (auth | group) & kinds.success),
-        "failed_authentications": _sum(kinds, (auth | managed | group) & failed),
-        "mac_changes": _each(kinds, _kinds.MAC_CHANGES, _kinds.LSPP),
-        "anomalies": _each(kinds, _kinds.USER_ANOMALIES, _kinds.KERNEL_ANOMALIES),
-        "crypto": _each(kinds, _kinds.KERNEL_CRYPTO, _kinds.USER_CRYPTO),
+        "configuration_changes": _each(sums, *_single(_kinds.CONFIGURATION), _kinds.MAC_CHANGES),
+        "account_changes": _each(sums, *_single(_kinds.ACCOUNT_MANAGEMENT), _kinds.ACCOUNTS, _kinds.ROLES),
+        "authentications": _sum(sums, (auth | group) & sums.success),
+        "failed_authentications": _sum(sums, (auth | managed | group) & failed),
+        "mac_changes": _each(sums, _kinds.MAC_CHANGES, _kinds.LSPP),
+        "anomalies": _each(sums, _kinds.USER_ANOMALIES, _kinds.KERNEL_ANOMALIES),
+        "crypto": _each(sums, _kinds.KERNEL_CRYPTO, _kinds.USER_CRYPTO),
     }
 
 
-def _of(kinds: ir.Table, kind: Kind) -> ir.BooleanValue:
-    return kinds.types.re_search(kind.pattern())
+def _of(sums: ir.Table, kind: Kind) -> ir.BooleanValue:
+    return sums.kinds.re_search(kind.pattern())
 
 
-def _sum(kinds: ir.Table, chosen: ir.BooleanValue | bool) -> ir.Value:
-    return ibis.ifelse(chosen, kinds["events"], 0).sum().fill_null(0)
+def _sum(sums: ir.Table, chosen: ir.BooleanValue | bool) -> ir.Value:
+    return ibis.ifelse(chosen, sums["events"], 0).sum().fill_null(0)
 
 
-def _each(kinds: ir.Table, *several: Kind) -> ir.Value:
-    total = _sum(kinds, _of(kinds, several[0]))
+def _each(sums: ir.Table, *several: Kind) -> ir.Value:
+    total = _sum(sums, _of(sums, several[0]))
     for kind in several[1:]:
-        total = total + _sum(kinds, _of(kinds, kind))
+        total = total + _sum(sums, _of(sums, kind))
     return total
 
 
@@ -172,9 +173,8 @@ def _distinct(seen: ir.Table) -> ir.Table:
 
 def _touched(seen: ir.Table) -> ir.Table:
     """How many different files were touched, by the names that were logged."""
-    touching = seen.select("paths")
-    paths = touching.select(path=touching.paths.unnest())
-    return paths.filter(~(paths.path["nametype"] == "PARENT").fill_null(False)).agg(files=ibis._.path["name"].nunique())
+    touching = seen.select(names=touched(seen))
+    return touching.select(file=touching.names.unnest()).agg(files=ibis._.file.nunique())
 
 
 def _pids(seen: ir.Table) -> ir.Table:
