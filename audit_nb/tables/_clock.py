@@ -49,6 +49,11 @@ def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
     return after.replace(microsecond=0)
 
 
+def width(minutes: int) -> int:
+    """Minutes as milliseconds, as the width of a stretch of time: at least one."""
+    return max(minutes * 60_000, 1)
+
+
 def milliseconds(moment: datetime) -> int:
     """Since 1970; a time without a zone is UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 import ibis
 import ibis.expr.types as ir
 
-from audit_nb.tables._clock import milliseconds
+from audit_nb.tables._clock import milliseconds, width
+from audit_nb.tables._words import moment as place
 
 
 def silences(
@@ -33,7 +34,7 @@ def silences(
             inside = inside.filter(
                 inside.time_ms >= milliseconds(moment) if later else inside.time_ms < milliseconds(moment)
             )
-    spans = ibis.union(_between(inside), *_edges(inside, hosts, since, until))
+    spans = ibis.union(_between(inside, minutes), *_edges(inside, hosts, since, until))
     spans = spans.mutate(minutes=(spans.until_ms - spans.since_ms) / 60_000)
     found = spans.filter(spans.minutes >= minutes)
     columns = ("since", "until", "minutes", "boot", "restarted", "before", "after", "missing")
@@ -43,21 +44,31 @@ def silences(
 COLUMNS = ("host", "since", "until", "since_ms", "until_ms", "boot", "restarted", "before", "after", "missing")
 
 
-def _between(events: ir.Table) -> ir.Table:
-    """The time between each event and the one before it; auditd's own events have serials of another kind."""
-    order = ibis.window(group_by="host", order_by=["time_ms", "serial"])
-    pairs = events.select(
+def _between(events: ir.Table, minutes: int) -> ir.Table:
+    """The time between an event and the one before it, where that may be long; auditd has serials of its own.
+
+    No silence begins or ends within a stretch of `minutes`: only the first and the last event of each are compared.
+    """
+    row = ibis.struct({name: events[name] for name in ("time", "time_ms", "boot", "serial", "type")})
+    placed = events.select("host", row=row, place=place(events), stretch=events.time_ms // width(minutes))
+    ends = placed.group_by("host", "stretch").agg(
+        first=placed.row.argmin(placed.place), last=placed.row.argmax(placed.place)
+    )
+    order = ibis.window(group_by="host", order_by="stretch")
+    steps = ends.select("host", "first", before=ends["last"].lag().over(order))
+    before, after = steps.before, steps["first"]
+    pairs = steps.select(
         "host",
-        "boot",
-        "serial",
-        since=events.time.lag().over(order),
-        until=events.time,
-        since_ms=events.time_ms.lag().over(order),
-        until_ms=events.time_ms,
-        boot_before=events.boot.lag().over(order),
-        serial_before=events.serial.lag().over(order),
-        before=events["type"].lag().over(order),
-        after=events["type"],
+        boot=after["boot"],
+        serial=after["serial"],
+        since=before["time"],
+        until=after["time"],
+        since_ms=before["time_ms"],
+        until_ms=after["time_ms"],
+        boot_before=before["boot"],
+        serial_before=before["serial"],
+        before=before["type"],
+        after=after["type"],
     )
     known = pairs.filter(pairs.since_ms.notnull())
     kernel = ~known.before.startswith("DAEMON_") & ~known.after.startswith("DAEMON_")

@@ -5,7 +5,7 @@ from datetime import datetime
 import ibis
 import ibis.expr.types as ir
 
-from audit_nb.tables._clock import milliseconds
+from audit_nb.tables._clock import milliseconds, width
 
 HOUR_MS = 3_600_000
 
@@ -29,21 +29,34 @@ def time_covered(
     With `hosts`, the store's table of hosts, those of which nothing was seen are among the summary: they covered
     nothing. `since` and `until` (UTC) are the ends of the period. A host that has little to log is silent, too.
     """
-    order = ibis.window(group_by=["host", "boot"], order_by="time_ms")
-    rows = events.select("host", "boot", "time", "time_ms", gap=events.time_ms - events.time_ms.lag().over(order))
-    anew = (rows.gap.isnull() | (rows.gap >= minutes * 60_000)).cast("int64")
-    so_far = ibis.window(group_by=["host", "boot"], order_by="time_ms", preceding=None, following=0)
-    runs = rows.mutate(run=anew.sum().over(so_far))
-    stretches = runs.group_by("host", "boot", "run").agg(
-        since=runs.time.min(),
-        until=runs.time.max(),
-        since_ms=runs.time_ms.min(),
-        until_ms=runs.time_ms.max(),
-        events=runs.count(),
-    )
+    stretches = _stretches(events, minutes)
     if not summary:
         return stretches.select("host", "since", "until", "boot", "events").order_by("host", "since", "boot")
     return _by_host(stretches, hosts, since, until)
+
+
+def _stretches(events: ir.Table, minutes: int) -> ir.Table:
+    """Stretches without a silence, put together from parts of `minutes`, within which there is none."""
+    parted = events.select("host", "boot", "time", "time_ms", part=events.time_ms // width(minutes))
+    parts = parted.group_by("host", "boot", "part").agg(
+        since=parted.time.min(),
+        until=parted.time.max(),
+        since_ms=parted.time_ms.min(),
+        until_ms=parted.time_ms.max(),
+        events=parted.count(),
+    )
+    order = ibis.window(group_by=["host", "boot"], order_by="part")
+    rows = parts.mutate(gap=parts.since_ms - parts.until_ms.lag().over(order))
+    anew = (rows.gap.isnull() | (rows.gap >= minutes * 60_000)).cast("int64")
+    so_far = ibis.window(group_by=["host", "boot"], order_by="part", preceding=None, following=0)
+    runs = rows.mutate(run=anew.sum().over(so_far))
+    return runs.group_by("host", "boot", "run").agg(
+        since=runs.since.min(),
+        until=runs.until.max(),
+        since_ms=runs.since_ms.min(),
+        until_ms=runs.until_ms.max(),
+        events=runs["events"].sum(),
+    )
 
 
 def _by_host(stretches: ir.Table, hosts: ir.Table | None, since: datetime | None, until: datetime | None) -> ir.Table:
