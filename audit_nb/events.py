@@ -295,7 +295,10 @@ class _Builder:
     # -------------------------------------------------------------------------------------------------------- filling
 
     def _fill(self) -> None:
-        """One value of each column for each event: the SYSCALL's, else that of the first record that has one."""
+        """One value of each column for each event: the SYSCALL's, else that of the first record that has one.
+
+        But a program says itself whether what it tells of succeeded: its message arrives all the same.
+        """
         spans, n = self.spans, len(self.first)
         # One event's values lie side by side: the loops below fill event by event.
         self.matrix = np.zeros((n, len(MATRIX)), np.int64).T
@@ -304,6 +307,7 @@ class _Builder:
         is_syscall = self._is("SYSCALL")
         syscalls = np.flatnonzero(is_syscall).astype(np.int32)
         rest = np.flatnonzero(~is_syscall & ~self._is("PATH")).astype(np.int32)
+        self._fill_spoken(syscalls)
         scan.fill_numbers(
             len(syscalls), syscalls, self.event, spans.row, spans.mask, spans.numbers, _NUMBER_ROWS, MATRIX["success"],
             self.matrix, self.filled,
@@ -314,6 +318,20 @@ class _Builder:
                 spans.mask, spans.lead, MATRIX["pid"], self.matrix, self.filled,
             )  # fmt: skip
         self.argv, self.several_execve = self._argv()
+
+    def _fill_spoken(self, syscalls: Array) -> None:
+        """The results that programs tell, of events whose message was carried by a system call that is audited too."""
+        carried = np.zeros(len(self.first), bool)
+        carried[self.event[syscalls]] = True
+        spoken = self.first[carried & self._is(*filter(_is_spoken, self.types))[self.first]].astype(np.int32)
+        if not len(spoken):
+            return
+        result = np.where(self.in_matrix == MATRIX["success"], self.in_matrix, np.int32(-1))
+        spans = self.spans
+        scan.fill(
+            len(spoken), spoken, self.event, spans.phrase, spans.first_field, result, self.values.value,
+            np.zeros_like(spans.mask), spans.lead, MATRIX["pid"], self.matrix, self.filled,
+        )  # fmt: skip
 
     def _argv(self) -> tuple[Array, Array]:
         """The code of each event's arguments, and whether it has several EXECVE records."""
@@ -705,6 +723,12 @@ def type_name(written: str) -> str:
     if number.isascii() and number.isdecimal() and len(number) < 10:
         return fields.record_type_name(int(number)) or written
     return written
+
+
+def _is_spoken(name: str) -> bool:
+    """Whether records of this type are written by programs, not by the kernel: 1100 to 1199, and from 2100 on."""
+    number = fields.record_type_number(name)
+    return number is not None and (1100 <= number < 1200 or 2100 <= number < 3000)
 
 
 def _numbers_form(mask: int) -> str:
