@@ -39,17 +39,18 @@ def view(
     collector: bool = False,
     as_aureport: bool = False,
     sockets: bool = False,
+    terminals: bool = False,
     uids: bool = False,
 ) -> ir.Table:
     """The events a question looks at: of one outcome or of both, with the shared columns.
 
     `who` (text), `address` (text), `terminal` (text) and `names` (list of text) are added or replaced; null is
     unknown. Aureport knows no collector: with `as_aureport` its events are always among the others.
-    `sockets` says that aureport's report looks at addresses or files, `uids` that it looks at uids: it drops more
-    events then.
+    `sockets` says that aureport's report looks at addresses or files, `terminals` that it looks at terminals, `uids`
+    that it looks at uids: it drops more events then.
     """
     if as_aureport:
-        return outcome(_aureport.view(events, sockets=sockets, uids=uids), success)
+        return outcome(_aureport.view(events, sockets=sockets, terminals=terminals, uids=uids), success)
     chosen = outcome(events if collector else without_collector(events), success)
     return chosen.mutate(
         who=who(chosen),

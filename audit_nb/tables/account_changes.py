@@ -20,7 +20,7 @@ def account_changes(
     One row for each such event: host, time, serial, type, who, account (the changed one), op, address, terminal, exe,
     success. In summary: type, events, hosts, first, last.
     """
-    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True)
+    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True, terminals=True)
     changes = seen.filter(of_kind(seen, _kinds.ACCOUNT_CHANGES))
     if not as_aureport:
         changes = changes.mutate(account=ibis.coalesce(changes.account, changes.id_name, changes.id.cast("string")))

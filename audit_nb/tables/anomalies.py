@@ -20,7 +20,7 @@ def anomalies(
     One row for each such event, SECCOMP included: host, time, serial, type, exe (else comm), terminal, address, who,
     details. In summary: type, events, hosts, first, last.
     """
-    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True)
+    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True, terminals=True)
     odd = seen.filter(of_kind(seen, _kinds.USER_ANOMALIES | _kinds.KERNEL_ANOMALIES | _kinds.SECCOMP))
     if summary:
         return counted(odd, "type")

@@ -20,7 +20,7 @@ def authentications(
     One row for each USER_AUTH or GRP_AUTH event: host, time, serial, account, address, terminal, exe, success.
     In summary: account, events, hosts, first, last. Aureport leaves GRP_AUTH out and takes USER_MGMT failures in.
     """
-    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True)
+    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True, terminals=True)
     if as_aureport:
         refused = has_type(seen, "USER_MGMT") & (seen.success == False).fill_null(False)  # noqa: E712
         tried = seen.filter(has_type(seen, "USER_AUTH") | refused)

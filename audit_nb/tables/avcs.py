@@ -28,7 +28,10 @@ def avcs(
     kind = _kinds.SELINUX if as_aureport else _kinds.ACCESS_DECISIONS
     records = _records(seen.filter(of_kind(seen, kind)), kind)
     if as_aureport:
-        records = records.filter(records.result.notnull())
+        records = records.filter(records.result.notnull() | (records.types[records.n] == "USER_AVC"))
+        records = records.mutate(
+            subject=ibis.ifelse(records.types[records.n] == "USER_AVC", records.subj, records.subject)
+        )
     if not summary:
         return listed(records, *COLUMNS)
     return _counted(records.filter(records.object.notnull()), ["object"] if as_aureport else ["object", "result"])

@@ -18,6 +18,6 @@ def comms(
     One row for each event with a comm: host, time, serial, comm, terminal, address, who.
     In summary: comm, events, hosts, first, last. What was run with which arguments is the question `commands`.
     """
-    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True)
+    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True, terminals=True)
     named = seen.filter(seen.comm.notnull())
     return counted(named, "comm") if summary else listed(named, "comm", "terminal", "address", "who")

@@ -52,7 +52,7 @@ def differences(events: ir.Table, *, collector: bool = False) -> ir.Table:
     causes = (
         _cause(events.filter(_aureport.divided(events)), "divided_events", 2, DIVIDED),
         _row("late_events", late.count(), late.parts.sum(), LATE),
-        _cause(events.filter(_aureport.dropped(events, sockets=True)), "dropped_events", 0, DROPPED),
+        _cause(events.filter(_aureport.dropped(events, sockets=True, terminals=True)), "dropped_events", 0, DROPPED),
     )
     differ = ibis.union(rows, *causes).filter(lambda row: row.ours != row.aureport)
     return differ.order_by(ibis.array([*ITEMS, "divided_events", "late_events", "dropped_events"]).index(differ.item))

@@ -18,6 +18,6 @@ def executables(
     One row for each event with an executable: host, time, serial, exe, terminal, address, who.
     In summary: exe, events, hosts, first, last.
     """
-    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True)
+    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True, terminals=True)
     named = seen.filter(seen.exe.notnull())
     return counted(named, "exe") if summary else listed(named, "exe", "terminal", "address", "who")

@@ -14,7 +14,7 @@ def failed_logins(events: ir.Table, *, collector: bool = False, as_aureport: boo
     An account that does not exist is masked: people type passwords there. Wrong passwords that did not end the
     attempt are in `authentications`.
     """
-    seen = view(events, success=False, collector=collector, as_aureport=as_aureport, sockets=True)
+    seen = view(events, success=False, collector=collector, as_aureport=as_aureport, sockets=True, terminals=True)
     failed = seen.filter(has_type(seen, "USER_LOGIN"))
     if not as_aureport:
         failed = failed.mutate(address=ibis.coalesce(came_from(failed), peer(failed)))

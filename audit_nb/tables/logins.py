@@ -21,7 +21,7 @@ def logins(
     tried. Some daemons write USER_LOGIN only for sessions with a terminal: the question `sessions_opened` sees the
     others.
     """
-    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True)
+    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True, terminals=True)
     tried = seen.filter(has_type(seen, "USER_LOGIN"))
     if as_aureport:
         tried = _named_as_aureport(tried, summary)

@@ -62,12 +62,12 @@ def _true_counts(events: ir.Table, success: bool | None, collector: bool) -> ir.
 
 #: What decides how aureport takes an event, whatever is asked of it; `kinds` are its types as one text, which compares
 #: quicker than a list.
-TAKEN_BY = ("type", "kinds", "form", "denied", "success")
+TAKEN_BY = ("type", "kinds", "form", "decided", "called_ok", "own", "success")
 
 
 def _as_aureport_counts(events: ir.Table, success: bool | None) -> ir.Table:
     """The figures by aureport's rules, in one row: fields are read once for each combination, not for each event."""
-    seen = _aureport.noted(events, sockets=True)
+    seen = _aureport.noted(events, sockets=True, terminals=True)
     seen = seen.mutate(kinds=kinds(seen))
     columns = (*TAKEN_BY, "syscall_nr", "auid", "terminal", "hostname", "addr", "peer", "exe", "comm", "keys")
     few = seen.select(columns)

@@ -19,6 +19,6 @@ def terminals(
     In summary: terminal, events, hosts, first, last. `pts0` and `/dev/pts/0` are one terminal, `(none)` and `?` are
     none; aureport counts each spelling, and those two as well.
     """
-    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True)
+    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True, terminals=True)
     named = seen.filter(seen.terminal.notnull())
     return counted(named, "terminal") if summary else listed(named, "terminal", "address", "exe", "who")

@@ -19,7 +19,9 @@ def users(
     In summary: who, events, hosts, first, last. Aureport counts the unset user (-1) as one more user, lists the
     events that have a uid and prints their auid.
     """
-    seen = view(events, success=success, collector=collector, as_aureport=as_aureport, sockets=True, uids=True)
+    seen = view(
+        events, success=success, collector=collector, as_aureport=as_aureport, sockets=True, terminals=True, uids=True
+    )
     if as_aureport and not summary:
         return listed(seen.filter(seen.uid.notnull()), "who", "terminal", "address", "exe")
     named = seen.filter(seen.who.notnull() & (seen.who != "-2"))
