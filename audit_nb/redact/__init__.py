@@ -9,7 +9,8 @@ masked. Names of programs (`comm`, `exe`) and of files (`paths`, `cwd`) are no c
 """
 
 from audit_nb.redact.accounts import account, new_salt
+from audit_nb.redact.arrays import commands, texts
 from audit_nb.redact.lines import MASK, arguments, command, text
 from audit_nb.redact.typed import keystrokes
 
-__all__ = ["MASK", "account", "arguments", "command", "keystrokes", "new_salt", "text"]
+__all__ = ["MASK", "account", "arguments", "command", "commands", "keystrokes", "new_salt", "text", "texts"]

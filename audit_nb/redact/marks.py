@@ -5,7 +5,15 @@ from collections import Counter
 from fnmatch import fnmatchcase
 
 from audit_nb.redact.programs import mark_by_rule, mark_next
-from audit_nb.redact.rules import SPEAKERS, is_file, is_secret_name, rules
+from audit_nb.redact.rules import (
+    NAMES_IN_TEXT,
+    SPEAKERS,
+    hinted,
+    is_file,
+    is_secret_name,
+    may_name_a_secret,
+    rules,
+)
 from audit_nb.redact.shell import (
     BLANK,
     NEEDS_A_SHELL,
@@ -14,7 +22,7 @@ from audit_nb.redact.shell import (
     Simple,
     as_a_shell,
     at_every_blank,
-    program,
+    programs_of,
     without_redirections,
 )
 
@@ -31,8 +39,9 @@ def mark_text(piece: Piece, marks: Marks, *, depth: int) -> None:
         return
     mark_patterns(piece, marks)
     _mark_assignments(piece, marks)
-    for words in at_every_blank(piece):
-        mark_words(words, marks, depth=depth)
+    if _may_have_a_place(piece.value, marks):
+        for words in at_every_blank(piece):
+            mark_words(words, marks, depth=depth)
     cut = marks.is_cut(piece)
     if cut or NEEDS_A_SHELL.search(piece.value):
         commands = as_a_shell(piece)
@@ -41,28 +50,56 @@ def mark_text(piece: Piece, marks: Marks, *, depth: int) -> None:
         _mark_fed(commands, marks, cut=cut)
 
 
+_SCRIPT_FOLLOWS = re.compile(r"-\w*c")
+
+
 def mark_words(words: list[Piece], marks: Marks, *, depth: int) -> None:
     """The words of one command."""
+    values = [word.value for word in words]
+    names = programs_of(values)
+    plain = _mark_by_programs(words, names, marks)
+    for place, value in enumerate(values):
+        if value.startswith("-") and value not in plain and "=" not in value and is_secret_name(value):
+            mark_next(words, place, marks, name=value)
+    line = "\0".join(values)
+    if ("=" in line or ":" in line) and may_name_a_secret(marks.plain):
+        runs = False
+        for place, word in enumerate(words):
+            runs = runs or names[place] in rules().shells
+            is_script = runs and _SCRIPT_FOLLOWS.fullmatch(values[place - 1]) is not None
+            _mark_assignments(word, marks, is_word=not is_script)
+    if BLANK.search(line):
+        for word in words:
+            if BLANK.search(word.value):
+                mark_text(word, marks, depth=depth + 1)
+
+
+def _mark_by_programs(words: list[Piece], names: list[str], marks: Marks) -> set[str]:
+    """Marks what the programs' rules say; returns the options which they say are none of a secret."""
     programs = rules().programs
     plain: set[str] = set()
+    if programs.keys().isdisjoint(names):
+        return plain
     seen: Counter[str] = Counter()
-    for place, word in enumerate(words):
-        name = program(word.value)
+    for place, name in enumerate(names):
         if name in programs and seen[name] < _OFTEN:
             seen[name] += 1
             for rule in programs[name]:
                 plain.update(rule.plain)
                 mark_by_rule(rule, words[place + 1 :], marks)
-    runs = False
-    for place, word in enumerate(words):
-        value = word.value
-        if value.startswith("-") and value not in plain and "=" not in value and is_secret_name(value):
-            mark_next(words, place, marks, name=value)
-        runs |= program(value) in rules().names["shells"]
-        is_script = runs and re.fullmatch(r"-\w*c", words[place - 1].value) is not None
-        _mark_assignments(word, marks, is_word=not is_script)
-        if BLANK.search(value):
-            mark_text(word, marks, depth=depth + 1)
+    return plain
+
+
+_OPTIONS = re.compile(r"(?<![^ \t\r\n\f\v'\"`($])-[^ \t\r\n\f\v]++")
+
+
+def _may_have_a_place(value: str, marks: Marks) -> bool:
+    """False when no word of the text, cut at its blanks, says that it or another one is a secret."""
+    return (
+        not rules().programs.keys().isdisjoint(NAMES_IN_TEXT.findall(value))
+        or (("=" in value or ":" in value) and may_name_a_secret(marks.plain))
+        or any(is_secret_name(option.rstrip("'\"`);")) for option in _OPTIONS.findall(value))
+    )
 
 
 def _mark_fed(commands: list[Simple], marks: Marks, *, cut: bool) -> None:
@@ -71,11 +108,12 @@ def _mark_fed(commands: list[Simple], marks: Marks, *, cut: bool) -> None:
     for place, simple in enumerate(commands):
         words = [word.value for word in simple.words]
         may_read = cut and place == len(commands) - 1 and _may_become_a_reader(words)
-        if may_read or _reads_a_secret(words) or _writes_a_secret(words):
+        writes = _writes_a_secret(words)
+        if may_read or writes or _reads_a_secret(words):
             for fed in simple.fed:
                 marks.hide(fed)
             last_pipe = place if simple.joined_by in ("|", "|&") else last_pipe
-        if _writes_a_secret(words):
+        if writes:
             _mark_spoken(simple, marks)
     for simple in commands[:last_pipe] + (commands[-1:] if cut else []):
         _mark_spoken(simple, marks)
@@ -86,7 +124,7 @@ def _mark_fed(commands: list[Simple], marks: Marks, *, cut: bool) -> None:
 def _mark_spoken(simple: Simple, marks: Marks) -> None:
     """What echo or printf writes."""
     words = without_redirections(simple.words)
-    names = [program(word.value) for word in words]
+    names = programs_of([word.value for word in words])
     spoken = next((place for place, name in enumerate(names) if name in SPEAKERS), len(names))
     for word in words[spoken + 1 :]:
         if word.value not in ("-n", "-e", "-ne", "-en", "-E", "--"):
@@ -95,9 +133,11 @@ def _mark_spoken(simple: Simple, marks: Marks) -> None:
 
 def _reads_a_secret(words: list[str]) -> bool:
     readers = rules().readers
+    names = programs_of(words)
+    if readers.keys().isdisjoint(names):
+        return False
     seen: set[str] = set()
-    for place, word in enumerate(words):
-        name = program(word)
+    for place, name in enumerate(names):
         if name not in readers or name in seen:  # behind the first one stand the words of all others, too
             continue
         seen.add(name)
@@ -107,18 +147,24 @@ def _reads_a_secret(words: list[str]) -> bool:
     return False
 
 
+_WRITES = re.compile(r"^\d?>+")
+_WRITES_NEXT = re.compile(r"\d?>{1,2}|tee")
+
+
 def _writes_a_secret(words: list[str]) -> bool:
     """True for `> /root/.pgpass` and `tee /etc/api-token`."""
+    if "tee" not in words and ">" not in "".join(words):
+        return False
     files = rules().names["files"]
-    targets = [re.sub(r"^\d?>+", "", word) for word in words if re.match(r"\d?>", word)]
-    targets += [after for word, after in zip(words, words[1:], strict=False) if re.fullmatch(r"\d?>{1,2}|tee", word)]
-    names = [program(target) for target in targets]
+    targets = [_WRITES.sub("", word) for word in words if _WRITES.match(word)]
+    targets += [after for word, after in zip(words, words[1:], strict=False) if _WRITES_NEXT.fullmatch(word)]
+    names = programs_of(targets)
     return any(name in files or is_secret_name(name.removesuffix(".txt")) for name in names)
 
 
 def _may_become_a_reader(words: list[str]) -> bool:
     """True for the last words of a text that was cut off, when its next letters could name a reader or its option."""
-    names = [program(word) for word in words] or [""]
+    names = programs_of(words) or [""]
     readers = rules().readers
     in_a_folder = len(words) == 1 and "/" in words[0]
     return in_a_folder or any(n in readers for n in names) or any(reader.startswith(names[-1]) for reader in readers)
@@ -126,7 +172,7 @@ def _may_become_a_reader(words: list[str]) -> bool:
 
 def mark_patterns(piece: Piece, marks: Marks) -> None:
     lowered = piece.value.lower()
-    for pattern in rules().patterns:
+    for pattern in hinted(marks.plain):
         if pattern.cut and not marks.is_cut(piece):
             continue
         if any(hint in lowered for hint in pattern.hints):
@@ -152,6 +198,8 @@ _TO_THE_NEXT = re.compile(r"[^\s&;,\"'|<>)}\]]*+")
 def _mark_assignments(piece: Piece, marks: Marks, *, is_word: bool = False) -> None:
     """`NAME=secret`, `"name": "secret"`, `name: secret`; in a word that begins with NAME= the rest is the secret."""
     value = piece.value
+    if ("=" not in value and ":" not in value) or not may_name_a_secret(marks.plain):
+        return
     done = 0
     for match in _ASSIGNMENT.finditer(value):
         if match.start() < done or not is_secret_name(match["name"]) or _assigns_nothing(match):

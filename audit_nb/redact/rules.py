@@ -40,6 +40,7 @@ class Pattern:
     hints: Sequence[str]
     expression: re.Pattern[str]
     cut: bool
+    trace: str
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,22 @@ class Rules:
     programs: Mapping[str, Sequence[Rule]]
     readers: Mapping[str, Sequence[Sequence[str]]]
     names: Mapping[str, Any]
+    shells: frozenset[str]
+    ends: Sequence[str]
     patterns: Sequence[Pattern]
+    pattern_hints: Sequence[str]
     hints: Sequence[str]
     prompts: Mapping[str, int]
     typed: frozenset[str]
     folders: tuple[str, ...]
     shown_accounts: frozenset[str]
+
+
+def _ends_of_names(names: Mapping[str, Any]) -> list[str]:
+    """What the names of secrets end with, in small letters and without signs; none ends with another."""
+    words = {*names["endings"], *names["last_words"], "key"}
+    words |= {re.sub(r"[\W_]", "", name.lower()) for name in names["whole"]}
+    return sorted(word for word in words if not any(word != other and word.endswith(other) for other in words))
 
 
 @cache
@@ -70,16 +81,21 @@ def rules() -> Rules:
         for name in entry["names"]:
             readers.setdefault(name, []).append(entry.get("with", ()))
     patterns = [
-        Pattern(entry["hint"], re.compile(entry["expression"]), entry.get("cut", False)) for entry in data["patterns"]
+        Pattern(entry["hint"], re.compile(entry["expression"]), entry.get("cut", False), entry.get("trace", ""))
+        for entry in data["patterns"]
     ]
     names, keys, accounts = data["names"], data["keystrokes"], data["accounts"]
     prompts = {name: count for count, asking in keys["asks"].items() for name in asking}
-    hints = {hint for pattern in patterns for hint in pattern.hints if hint} | set(names["hints"]) | set(names["files"])
+    pattern_hints = {hint for pattern in patterns for hint in pattern.hints}
+    hints = (pattern_hints - {""}) | set(names["hints"]) | set(names["files"])
     return Rules(
         programs=programs,
         readers=readers,
         names=names,
+        shells=frozenset(names["shells"]),
+        ends=_ends_of_names(names),
         patterns=patterns,
+        pattern_hints=sorted(pattern_hints),
         hints=sorted(hints),
         prompts=prompts,
         typed=frozenset(keys["shown"]) | frozenset(prompts),
@@ -88,7 +104,7 @@ def rules() -> Rules:
     )
 
 
-_NAMES_IN_TEXT = re.compile(r"[\w.+-]++")
+NAMES_IN_TEXT = re.compile(r"[\w.+-]++")
 SPEAKERS = frozenset(["echo", "printf", "print"])
 _LONG_RUN = re.compile(r"[A-Za-z0-9/+]{40}")
 
@@ -98,11 +114,29 @@ def is_suspect(line: str, *, cut: bool) -> bool:
     found, lowered = rules(), line.lower()
     return (
         any(hint in lowered for hint in found.hints)
-        or not found.programs.keys().isdisjoint(names := _NAMES_IN_TEXT.findall(line))
+        or not found.programs.keys().isdisjoint(names := NAMES_IN_TEXT.findall(line))
         or not found.readers.keys().isdisjoint(names)
         or _LONG_RUN.search(line) is not None
         or (cut and not SPEAKERS.isdisjoint(names))
     )
+
+
+@lru_cache(maxsize=4)
+def hinted(line: str) -> list[Pattern]:
+    """The patterns that may match in the line, or in a part of it."""
+    found, lowered = rules(), line.lower()
+    seen = {hint for hint in found.pattern_hints if hint in lowered}
+    return [one for one in found.patterns if not seen.isdisjoint(one.hints)]
+
+
+@lru_cache(maxsize=4)
+def may_name_a_secret(line: str) -> bool:
+    """False when `is_secret_name` is false for every part of the line."""
+    letters = _SIGNS.sub("", line.lower())
+    return any(end in letters for end in rules().ends)
+
+
+_SIGNS = re.compile(r"[\W_]+")
 
 
 @lru_cache(maxsize=4096)

@@ -3,14 +3,13 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-_CUT_BYTES = range(120, 129)  # PROCTITLE ends at 128 bytes; decoding may have dropped half a character
+CUT_BYTES = range(120, 129)  # PROCTITLE ends at 128 bytes; decoding may have dropped half a character
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """A text, and where each of its characters stands in the text that is being masked."""
 
     value: str
@@ -22,13 +21,17 @@ class Piece:
 
 def may_be_cut(line: str) -> bool:
     """True when the text is as long as the longest PROCTITLE."""
-    return len(line) <= _CUT_BYTES[-1] and len(line.encode("utf-8", "surrogatepass")) in _CUT_BYTES
+    return len(line) <= CUT_BYTES[-1] and len(line.encode("utf-8", "surrogatepass")) in CUT_BYTES
+
+
+_QUOTING = re.compile(r"['\"\\]")
 
 
 class Marks:
     """The parts of a text that are to be masked; `cut` says that the text may have been longer."""
 
     def __init__(self, line: str, *, cut: bool) -> None:
+        self.plain = _QUOTING.sub("", line).replace("\0", " ")  # what its pieces consist of, unquoted or not
         self.spans: list[Span] = []
         self._end = len(line) - 1 if cut else -1
 
@@ -58,8 +61,7 @@ _UNQUOTE = re.compile(r"""'([^']*+)'?|"((?:[^"\\]|\\.|\\\Z)*+)"?|\\(.|\Z)|([^'"\
 _ENDS_A_COMMAND = frozenset(["|", "||", "&&", "|&", ";", "&"])
 
 
-@dataclass(frozen=True)
-class Simple:
+class Simple(NamedTuple):
     """One simple command of a shell text: what joins it to the one before, its words, and what `<<` feeds it."""
 
     joined_by: str
@@ -70,15 +72,13 @@ class Simple:
 def at_every_blank(piece: Piece) -> Iterator[list[Piece]]:
     words: list[Piece] = []
     for match in _WORD.finditer(piece.value):
-        start, end = match.span()
-        ended = match.group() in _ENDS_A_COMMAND or piece.value[end - 1] == ";"
-        while start < end and piece.value[start] in "'\"`($":
-            start += 1
-        while start < end and piece.value[end - 1] in "'\"`);":
-            end -= 1
-        if match.group() not in _ENDS_A_COMMAND:
-            words.append(piece.part(start, end))
-        if ended:
+        word = match.group()
+        if word not in _ENDS_A_COMMAND:
+            begun = word.lstrip("'\"`($")
+            bare = begun.rstrip("'\"`);")
+            start = match.end() - len(begun)
+            words.append(Piece(bare, piece.at[start : start + len(bare)]))
+        if word in _ENDS_A_COMMAND or word[-1] == ";":
             yield words
             words = []
     yield words
@@ -89,9 +89,10 @@ def as_a_shell(piece: Piece) -> list[Simple]:
     documents: _Documents | None = None
     here = ""
     for match in _SHELL_TOKEN.finditer(piece.value):
-        operator = match["operator"]
-        if operator is None:
-            word = _unquoted(piece.part(*match.span()))
+        if match.lastgroup != "operator":
+            start, end = match.span()
+            word = Piece(match.group(), piece.at[start:end])
+            word = _unquoted(word) if _QUOTING.search(word.value) else word
             if here == "<<<":
                 commands[-1].fed.append(word)
             elif here:
@@ -100,10 +101,10 @@ def as_a_shell(piece: Piece) -> list[Simple]:
             else:
                 commands[-1].words.append(word)
             here = ""
-        elif operator.startswith("<<"):
-            here = operator
+        elif match.group().startswith("<<"):
+            here = match.group()
         else:
-            commands.append(Simple(operator, [], []))
+            commands.append(Simple(match.group(), [], []))
     return commands
 
 
@@ -134,8 +135,6 @@ class _Documents:
 
 
 def _unquoted(piece: Piece) -> Piece:
-    if not any(sign in piece.value for sign in "'\"\\"):
-        return piece
     value: list[str] = []
     at: list[int] = []
     for match in _UNQUOTE.finditer(piece.value):
@@ -147,12 +146,15 @@ def _unquoted(piece: Piece) -> Piece:
     return Piece("".join(value), at)
 
 
+_REDIRECTS = re.compile(r"(?:\d?|&)[<>]{1,2}")
+
+
 def without_redirections(words: list[Piece]) -> list[Piece]:
     """The words without `>`, `2>&1`, `>file` and the file behind a bare `>`."""
     kept: list[Piece] = []
     skip = False
     for word in words:
-        sign = re.match(r"(?:\d?|&)[<>]{1,2}", word.value)
+        sign = _REDIRECTS.match(word.value)
         if not skip and not sign:
             kept.append(word)
         skip = sign is not None and sign.end() == len(word.value)
@@ -161,3 +163,8 @@ def without_redirections(words: list[Piece]) -> list[Piece]:
 
 def program(word: str) -> str:
     return word[word.rfind("/") + 1 :]
+
+
+def programs_of(words: Sequence[str]) -> list[str]:
+    """`program` of each."""
+    return [word.rpartition("/")[2] for word in words]
