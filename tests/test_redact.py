@@ -200,6 +200,16 @@ def test_many_argument_lists_at_once_come_out_as_each_of_them_alone():
     assert redact.commands(coded[5:]).to_pylist() == alone[5:]
 
 
+def test_many_texts_that_are_masked_as_a_whole_are_masked_at_once_as_well():
+    """Quotes within quotes beyond the deepest level, and more here-documents than are followed."""
+    deep = "pass a" + "\\" * 1023 + " b"
+    lines = [deep, "/" + "a" * 116 + " pass a\fb", "pass" + " <<E" * 300]
+    assert redact.texts(pa.array(lines)).to_pylist() == [redact.text(line) for line in lines]
+    argvs = [["sh", "-c", line] for line in lines]
+    assert redact.commands(pa.array(argvs)).to_pylist() == [redact.command(argv) for argv in argvs]
+    assert all(redact.MASK in line for line in redact.texts(pa.array(lines)).to_pylist())
+
+
 @given(st.lists(st.one_of([st.from_regex(one["expression"]) for one in RULES["patterns"]]), min_size=1))
 @settings(max_examples=40, deadline=None)
 def test_no_text_that_a_pattern_finds_gets_past_the_sieve(lines):
