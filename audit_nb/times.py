@@ -8,17 +8,20 @@ not.
 """
 
 import re
+import time as clocks
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from audit_nb.errors import UsageError
 
-WORDS = "now, recent, this-hour, today, yesterday, this-week, week-ago, this-month, this-year"
+WORDS = "now, recent, this-hour, boot, today, yesterday, this-week, week-ago, this-month, this-year"
 _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _BACK = re.compile(r"-(\d{1,6})\s*(s|min|m|h|d|w)")
 _LONG = re.compile(r"(\d{1,6})\s*(s|min|m|h|d|w)")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?")
+_AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})(?: +(\d{1,2}:\d{2}(?::\d{2})?))?")  # as LC_ALL=C has dates
+_SINCE_BOOT = getattr(clocks, "CLOCK_BOOTTIME", clocks.CLOCK_MONOTONIC)  # the first also counts sleep; Linux has it
 
 Moment = datetime | date | str
 
@@ -121,11 +124,17 @@ def moment(word: Moment, timezone: str = "UTC", *, now: datetime | None = None, 
         return _midnight(word, place)
     if not isinstance(word, str):
         raise UsageError(f"{name}: {word!r} is no time; expected text like 2026-11-23, -1d or yesterday")
-    found = _of_word(word.strip(), now, place) or _of_iso(word.strip(), now, place)
+    text = word.strip()
+    found = _of_word(text, now, place) or _of_american(text, place) or _of_iso(text, now, place)
+    if found is None and word.strip() == "checkpoint":
+        raise UsageError(
+            f"{name}: there is no checkpoint; each host's log is fetched from where it was left, and what was asked "
+            "before is not kept: give the time itself"
+        )
     if found is None:
         raise UsageError(
-            f"{name}: {word!r} is no time; expected ISO 8601 (2026-11-23, 2026-11-23T06:00+09:00), -90m, -2h, -1d, "
-            f"-1w, or one of {WORDS}"
+            f"{name}: {word!r} is no time; expected ISO 8601 (2026-11-23, 2026-11-23T06:00+09:00), 11/23/2026 or "
+            f"'11/23/26 06:00:00' (the month first), -90m, -2h, -1d, -1w, or one of {WORDS}"
         )
     return found
 
@@ -152,9 +161,24 @@ def _of_word(word: str, now: datetime, place: tzinfo) -> datetime | None:
         return now.astimezone(UTC)
     if word == "recent":
         return now.astimezone(UTC) - timedelta(minutes=10)
+    if word == "boot":  # of this machine, as ausearch takes it
+        return now.astimezone(UTC) - timedelta(seconds=clocks.clock_gettime(_SINCE_BOOT))
     if word == "this-hour":
         return now.replace(minute=0, second=0, microsecond=0).astimezone(UTC)
     return None
+
+
+def _of_american(word: str, place: tzinfo) -> datetime | None:
+    """A date with the month first, and perhaps a time of day: 11/23/26 06:00:00."""
+    found = _AMERICAN.fullmatch(word)
+    if found is None:
+        return None
+    year = int(found[3]) + (2000 if len(found[3]) == 2 else 0)
+    try:
+        clock = time.fromisoformat((found[4] or "00:00").zfill(5 if (found[4] or "").count(":") < 2 else 8))
+        return _in_utc(datetime.combine(date(year, int(found[1]), int(found[2])), clock), place)
+    except ValueError:
+        return None
 
 
 def _of_iso(word: str, now: datetime, place: tzinfo) -> datetime | None:

@@ -1,6 +1,7 @@
 """The words for moments and periods."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,9 @@ NOW = datetime(2026, 11, 25, 3, 30, 15, tzinfo=UTC)  # a Wednesday; in Seoul it 
         ("2026-11-23T06:00Z", datetime(2026, 11, 23, 6, tzinfo=UTC)),
         ("06:00", datetime(2026, 11, 25, 6, tzinfo=UTC)),
         ("6:05", datetime(2026, 11, 25, 6, 5, tzinfo=UTC)),
+        ("11/23/2026", datetime(2026, 11, 23, tzinfo=UTC)),
+        ("11/23/26 06:00:07", datetime(2026, 11, 23, 6, 0, 7, tzinfo=UTC)),
+        ("1/2/26 6:05", datetime(2026, 1, 2, 6, 5, tzinfo=UTC)),
         (date(2026, 11, 23), datetime(2026, 11, 23, tzinfo=UTC)),
         (datetime(2026, 11, 23, 6), datetime(2026, 11, 23, 6, tzinfo=UTC)),
         (datetime(2026, 11, 23, 6, tzinfo=timezone(timedelta(hours=9))), datetime(2026, 11, 22, 21, tzinfo=UTC)),
@@ -58,6 +62,17 @@ def test_a_day_begins_at_midnight_of_the_zone(word: str, expected: datetime):
     assert moment(word, "Asia/Seoul", now=NOW) == expected
 
 
+def test_boot_is_when_this_machine_started():
+    """As ausearch takes it: this machine's, whatever host the events are from."""
+    uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    assert abs((NOW - moment("boot", now=NOW)).total_seconds() - uptime) < 60
+
+
+def test_a_checkpoint_is_refused_with_a_sentence():
+    with pytest.raises(UsageError, match="there is no checkpoint"):
+        moment("checkpoint", now=NOW)
+
+
 def test_a_day_of_23_hours_ends_when_the_next_begins():
     """On the night of the change to summer time, yesterday is an hour shorter."""
     now = datetime(2026, 3, 30, 12, tzinfo=UTC)
@@ -72,7 +87,7 @@ def test_an_end_that_is_not_given_is_open():
 
 
 @pytest.mark.parametrize(
-    "word", ["", "tomorrowish", "-1", "-1y", "2026-13-01", "boot", "1 day", "-" + "9" * 30 + "d", 7]
+    "word", ["", "tomorrowish", "-1", "-1y", "2026-13-01", "13/1/26", "1 day", "-" + "9" * 30 + "d", 7]
 )
 def test_an_unknown_word_is_told_with_what_is_known(word: object):
     """The sentence names the word and gives examples."""
