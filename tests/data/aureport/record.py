@@ -44,7 +44,9 @@ REPORTS = {
 }
 #: What is asked about: the files of a log, the oldest first, and the part of it from one second to another (inclusive, as
 #: aureport counts) or None. The records of web01 came late before and after that part, not in it. The lessons are one log as
-#: far as their events do not meet (07 uses a serial of 08, 10 and 11 one of 05); of 04 aureport reads next to nothing.
+#: far as their events do not meet (07 uses a serial of 08, 10 and 11 one of 05); of 04 aureport reads next to nothing. The
+#: spellings were written by hand: ids, keys, names, results, terminals and addresses in every form, records of daemons and
+#: kernels that the captures lack, several nodes in one millisecond.
 LESSONS = "tests/data/logs"
 LOGS = {
     "db02": ("samples/db02/audit/audit.log*.xz", None),
@@ -54,6 +56,7 @@ LOGS = {
     "lessons-moment": (f"{LESSONS}/07_*.log", None),
     "lessons-parents": (f"{LESSONS}/10_*.log", None),
     "lessons-results": (f"{LESSONS}/11_*.log", None),
+    "spellings": ("tests/data/aureport/spellings.log", None),
 }
 OUTCOMES = {"": [], " success": ["--success"], " failed": ["--failed"]}
 #: Reports that are asked for one outcome too.
