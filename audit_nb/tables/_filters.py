@@ -165,7 +165,12 @@ FILTERS = {
     "any_gid": Filter("acting or effective group", "person", _person("gid", "egid")),
     "syscall": Filter("system call, by name or number", "word", _syscall),
     "arch": Filter("architecture, or b32 or b64", "word", _arch),
-    "exit": Filter("exit value, or the name of an error", "word", _exit),
+    "exit": Filter(
+        "exit value, or the name of an error: who failed with it, for EACCES as for -EACCES (ausearch takes the "
+        "first for 13)",
+        "word",
+        _exit,
+    ),
     "subject": Filter("security label of who acted", "text", _any_text(_subjects)),
     "object": Filter("security label of what was acted on", "text", _any_text(_objects)),
     "context": Filter(
