@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -312,10 +313,27 @@ def event(data_dir: Path | str, event_id: str, hosts: Iterable[str] | None = Non
     return closeup(rows[0], Archive(data_dir), time)
 
 
+#: What the engine may hold in memory. Five million events need half of it; of more the sorts go through the disk.
+_MEMORY = "600MB"
+
+
 @cache
 def _duckdb() -> Any:  # noqa: ANN401 - ibis' backend
-    """One connection for a process, so that tables that were opened apart can be joined."""
-    return ibis.duckdb.connect()
+    """One connection for a process, so that tables that were opened apart can be joined.
+
+    What does not fit into memory goes through a folder that only we can read (in TMPDIR), removed when the process
+    ends: DuckDB's own would be `.tmp` of the working folder, open to all. What the ends of Parquet files say is kept,
+    for a question reads them several times.
+    """
+    connection = ibis.duckdb.connect(memory_limit=_MEMORY, temp_directory=_spill().name)
+    connection.raw_sql("SET parquet_metadata_cache = true")
+    connection.raw_sql("SET enable_progress_bar = false")  # it would stand in the pages and among what a command prints
+    return connection
+
+
+@cache
+def _spill() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="audit-nb-")
 
 
 def _opened(paths: list[str], schema: pa.Schema) -> ir.Table:

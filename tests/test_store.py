@@ -4,6 +4,8 @@ import json
 import lzma
 import random
 import stat
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -486,7 +488,29 @@ def test_a_genuine_log_is_stored_as_it_is_read(tmp_path: Path):
     salt = (tmp_path / "store/.salt").read_bytes()
     parsed = read_events([data], host="web01", known=Known(IdMap({0: "root"}, {}), salt=salt))
     assert (
-        store.open_events(tmp_path).order_by(["time_ms", "serial"]).select(*SCHEMA.names).to_pyarrow().cast(SCHEMA).to_pylist()
+        store.open_events(tmp_path)
+        .order_by(["time_ms", "serial"])
+        .select(*SCHEMA.names)
+        .to_pyarrow()
+        .cast(SCHEMA)
+        .to_pylist()
         == plain(parsed.events).to_pylist()
     )
     assert {row["boot"] for row in stored(tmp_path)} == {0, 1}
+
+
+def test_what_does_not_fit_into_memory_goes_where_only_we_can_read(tmp_path: Path):
+    """The engine sorts through a folder of mode 0700, which is gone when the process has ended; text of logs is private."""
+    program = """
+import os, stat
+from audit_nb import store
+engine = store._duckdb().con
+engine.execute("SET memory_limit = '24MB'").execute("SET threads = 1")
+engine.execute("CREATE TEMP TABLE sorted AS SELECT hash(i)::text || i AS text FROM range(400000) t(i) ORDER BY 1")
+(folder,) = engine.execute("SELECT current_setting('temp_directory')").fetchone()
+print(folder, oct(stat.S_IMODE(os.stat(folder).st_mode)), len(os.listdir(folder)) > 0)
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    folder, mode, spilled = told.stdout.split()
+    assert (mode, spilled, Path(folder).exists()) == ("0o700", "True", False)
+    assert list(tmp_path.iterdir()) == []
