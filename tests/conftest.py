@@ -59,6 +59,14 @@ def events_of() -> Callable[..., Any]:
     return table
 
 
+@pytest.fixture(scope="session", autouse=True)
+def ordinary_umask() -> Iterator[None]:
+    """What tests write can be read by the accounts that sshd and Postfix change to, also where root's umask is 077."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture
 def interruptible() -> Iterator[None]:
     """A program that the test starts can be stopped by Ctrl-C.
