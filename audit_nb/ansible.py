@@ -10,6 +10,7 @@ read here. Of the variables only those that say how to reach a host count, and `
 """
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -37,6 +38,7 @@ OURS = {
     "ansible_private_key_file": "key_file",
 }
 TIMEOUT_S = 60
+INSISTING = {("LC_ALL", "C"), ("LC_ALL", "POSIX")}
 
 
 @dataclass
@@ -98,9 +100,10 @@ def _by_ansible(path: Path) -> dict[str, Group] | None:
     program = shutil.which("ansible-inventory")
     if program is None:
         return None
-    ran = subprocess.run(
-        [program, "-i", path, "--list"], capture_output=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT_S
-    )
+    # Ansible refuses a locale that is not UTF-8. Its Python takes UTF-8 for a C locale, unless LC_ALL insists on it.
+    environment = {name: value for name, value in os.environ.items() if (name, value) not in INSISTING}
+    command = [program, "-i", str(path), "--list"]
+    ran = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT_S, env=environment)
     if ran.returncode:
         words = " ".join(ran.stderr.decode(errors="replace").split())[:300]
         raise UsageError(f"{path}: ansible-inventory cannot read it: {words}")
