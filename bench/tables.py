@@ -1,16 +1,19 @@
 """How long the questions take on five million events: `python bench/tables.py FOLDER [QUESTION]…`, printed as Markdown.
 
+A question is a name and what it is told: `summary`, `"files summary"`, `"search file=/etc/shadow"`; without any, all.
+
 FOLDER is made by `bench/fleet.py`, if need be. Each question is asked in a process of its own, of `open_events` of the
 whole store, as a notebook asks it: what is counted is taken whole, of a list its first thousand rows.
 
-    start s  Python, our imports and those of the engine
+    start s  Python, our imports and those of the engine, which loads pandas with its first answer
     cold s   the first answer, the store's files gone from the page cache
     warm s   the median of three more in the same process
     CPU s    of those, what all threads worked together: on an idle machine with two cores about twice the warm seconds
     GB       the most memory that the process ever held, start included
 
 With `overview` for a question: all that the page asks, one after another in one process, as a notebook does.
-With `beside` for a question: aureport and ours on the same week of one host.
+With `beside` for a question: aureport and ours on the same week of one host, for all of its reports or those that are
+named behind it by the question of ours (`beside "files summary" logins`).
 """
 
 import inspect
@@ -34,6 +37,19 @@ DAY = {"since": datetime(2026, 10, 29), "until": datetime(2026, 10, 30)}
 TOLD = {"process_tree": {"host": "web01", **DAY}}
 #: What the page `overview` asks, all of which may take three seconds.
 OVERVIEW = ("coverage", "volume", "types", "keys summary", "users summary", "executables summary", "summary")
+#: What is searched for: by each kind of thing that the filters look at, and by several at once.
+SEARCHES = (
+    "search file=/etc/shadow",
+    "search key=exec",
+    "search exe=sshd",
+    "search pid=1",
+    "search auid=1004",
+    "search types=USER_LOGIN,USER_AUTH",
+    "search address=198.51.100.",
+    "search command=passwd match=regex",
+    "search object=shadow_t",
+    "search session=1 syscall=execve exit=0",
+)
 HOST, WEEK = "web01", datetime(2026, 10, 8)
 #: aureport's report, and the question of ours that answers it.
 BESIDE = {
@@ -70,9 +86,9 @@ def asked(folder: Path, name: str, *words: str, **part: object) -> Callable[[], 
     needed = {
         word: value for word, value in DAY.items() if word in known and known[word].default is inspect.Parameter.empty
     }
-    options = dict.fromkeys(words, True) | needed | TOLD.get(name, {})
+    options = dict(map(option, words)) | needed | TOLD.get(name, {})
     stored = folder / "data"
-    ibis.duckdb.connect().disconnect()
+    ibis.duckdb.connect().to_pyarrow(ibis.literal(1))
 
     def answer() -> int:
         events = audit_nb.open_events(stored, **part)
@@ -81,6 +97,12 @@ def asked(folder: Path, name: str, *words: str, **part: object) -> Callable[[], 
         return (rows.limit(ROWS) if "serial" in rows.columns else rows).to_pyarrow().num_rows
 
     return answer
+
+
+def option(word: str) -> tuple[str, object]:
+    """`summary` is true, `pid=1` a number, `exe=sshd` a text."""
+    name, _, value = word.partition("=")
+    return name, (int(value) if value.isdigit() else value) if value else True
 
 
 def measure(folder: Path, question: str) -> dict[str, float]:
@@ -121,6 +143,8 @@ def questions() -> Iterator[str]:
             yield f"{name} summary"
         if name in ("summary", "types"):
             yield f"{name} as_aureport"
+        if name == "search":
+            yield from SEARCHES
 
 
 def apart(folder: Path, question: str) -> dict[str, float] | str:
@@ -159,7 +183,7 @@ def report(folder: Path, chosen: list[str]) -> None:
         print(f"| {question} | {took['rows']:,} | {figures} |", flush=True)
 
 
-def beside(folder: Path) -> None:
+def beside(folder: Path, chosen: list[str]) -> None:
     """aureport and ours on a week of one host, which both find in the page cache, as seconds and as a ratio."""
     import audit_nb
 
@@ -170,6 +194,8 @@ def beside(folder: Path) -> None:
     print(f"{HOST}, one week: {events:,} events, {log.stat().st_size / 1e6:,.0f} MB of text\n")
     print("| question | aureport | aureport s | cold s | warm s | ratio, cold |\n|---|---|---:|---:|---:|---:|")
     for options, question in BESIDE.items():
+        if chosen and question not in chosen:
+            continue
         began = time.perf_counter()
         subprocess.run(["aureport", "-if", str(log), *options.split()], capture_output=True, check=True)
         theirs = time.perf_counter() - began
@@ -204,8 +230,8 @@ def main() -> None:
     if not (folder / "data" / "store").is_dir():
         subprocess.run([sys.executable, Path(__file__).with_name("fleet.py"), folder], check=True)
     describe(folder)
-    if words == ["beside"]:
-        beside(folder)
+    if words[:1] == ["beside"]:
+        beside(folder, words[1:])
     else:
         report(folder, words or list(questions()))
 
