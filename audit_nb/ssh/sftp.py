@@ -8,6 +8,7 @@ import posixpath
 import stat
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ REQUEST = (
     261_120  # OpenSSH's sftp-server answers at most this much (256 KiB less 1 KiB); others answer less, see `stream`
 )
 UNDER_WAY = 4 << 20
+ASKED_TOGETHER = 1 << 20  # each piece that leaves costs a lock, a cipher and a system call
 HEAD = 4096  # first bytes that are read with the opening of a file
 SERVERS = (
     "/usr/lib/openssh/sftp-server",  # Debian, Ubuntu
@@ -48,7 +50,7 @@ class Sftp:
         channel = connection.channel()
         try:
             connection.start(channel, sudo_command(connection.host.sftp_server) if connection.host.sudo else None)
-            self._client = paramiko.SFTPClient(channel)
+            self._client = _Client(channel)
         except (paramiko.SSHException, SFTPError, EOFError, OSError) as fault:
             if isinstance(fault, TimeoutError) or not connection.transport.is_active():
                 with connection.failures("open an SFTP session"):
@@ -80,12 +82,14 @@ class Sftp:
     def open_all(self, paths: Sequence[str]) -> "list[RemoteFile | OSError]":
         """Several files for the time of one; in place of a file the OSError with which the host refused it."""
         with self.connection.failures(f"open {', '.join(paths)}"):
-            asked = [self.ask(CMD_OPEN, path.encode(errors="surrogateescape"), _READ_ONLY, 0) for path in paths]
+            with self.together():
+                asked = [self.ask(CMD_OPEN, path.encode(errors="surrogateescape"), _READ_ONLY, 0) for path in paths]
             handles = [self._handle_or_error(reply) for reply in asked]
-            begun = [
-                handle if isinstance(handle, OSError) else RemoteFile(self, path, handle)
-                for path, handle in zip(paths, handles, strict=True)
-            ]
+            with self.together():
+                begun = [
+                    handle if isinstance(handle, OSError) else RemoteFile(self, path, handle)
+                    for path, handle in zip(paths, handles, strict=True)
+                ]
             for file in begun:
                 if isinstance(file, RemoteFile):
                     file.look()
@@ -107,6 +111,10 @@ class Sftp:
         """The first `limit` bytes of a small file; raises OSError as the host refuses it."""
         with self.open(path) as file:
             return b"".join(file.stream(0, min(file.size, limit)))
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is asked within leaves in one piece; for requests that nobody waits for within."""
+        return self._client.together()
 
     def ask(self, kind: Any, *words: Any) -> "_Reply":  # noqa: ANN401 - paramiko's command codes and words
         reply = _Reply()
@@ -167,7 +175,7 @@ class RemoteFile:
 
     def ask_blocks(self, blocks: Sequence[tuple[int, int]]) -> Callable[[], list[bytes]]:
         """Ask for several small blocks now, behind what was asked before; call the answer to have them."""
-        with self._sftp.connection.failures(f"read {self.path}"):
+        with self._sftp.connection.failures(f"read {self.path}"), self._sftp.together():
             replies = [(offset, length, self._ask(offset, length) if length else None) for offset, length in blocks]
 
         def answer() -> list[bytes]:
@@ -182,10 +190,12 @@ class RemoteFile:
         asked = offset
         with self._sftp.connection.failures(f"read {self.path}"):
             while offset < end:
-                while asked < end and asked - offset < UNDER_WAY:
-                    length = min(self._request, end - asked)
-                    waiting.append((asked, length, self._ask(asked, length)))
-                    asked += length
+                if asked - offset <= UNDER_WAY - ASKED_TOGETHER:
+                    with self._sftp.together():
+                        while asked < end and asked - offset < UNDER_WAY:
+                            length = min(self._request, end - asked)
+                            waiting.append((asked, length, self._ask(asked, length)))
+                            asked += length
                 at, length, reply = waiting.popleft()
                 piece = self._complete(at, length, reply)
                 if piece:
@@ -220,6 +230,31 @@ class RemoteFile:
             raise SFTPError("expected data")
         data: bytes = message.get_binary()
         return data
+
+
+class _Client(paramiko.SFTPClient):
+    """As paramiko's, which sends each request by itself."""
+
+    _held: list[bytes] | None = None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        if self._held is not None:
+            yield
+            return
+        held = self._held = []
+        try:
+            yield
+        finally:
+            self._held = None
+            if held:
+                self._write_all(b"".join(held))
+
+    def _write_all(self, out: bytes) -> None:
+        if self._held is None:
+            super()._write_all(out)
+        else:
+            self._held.append(out)
 
 
 class _Reply:
