@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -458,7 +459,6 @@ def listener(talk):
         pytest.param(lambda connection: None, id="says nothing"),
         pytest.param(lambda connection: connection.sendall(b"SSH-2.0-Slow\r\n"), id="stops after the banner"),
         pytest.param(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), id="is no sshd"),
-        pytest.param(lambda connection: connection.close(), id="hangs up"),
     ],
 )
 def test_a_host_that_takes_the_connection_and_hangs_ends_in_time(sshd, talk):
@@ -469,6 +469,52 @@ def test_a_host_that_takes_the_connection_and_hangs_ends_in_time(sshd, talk):
         assert time.monotonic() - begun < 20
     assert (fault.step, fault.may_pass) == ("reach", True)
     assert "did not speak SSH within 1 s" in str(fault)
+
+
+def reset(connection):
+    """Close so that the other side is told of a fault."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def say_and(close, words):
+    """Say something, wait until the other side has said something too, and close."""
+
+    def talk(connection):
+        connection.sendall(words)
+        connection.recv(1)
+        close(connection)
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("talk", "words"),
+    [
+        pytest.param(lambda c: c.close(), "the connection before it spoke SSH", id="hangs up"),
+        pytest.param(say_and(reset, b""), "broke the connection before it spoke SSH", id="resets"),
+        pytest.param(
+            say_and(lambda c: c.shutdown(socket.SHUT_RDWR), b"Exceeded MaxStartups\r\n"),
+            "closed the connection before it spoke SSH (it said 'Exceeded MaxStartups')",
+            id="says why",
+        ),
+        pytest.param(
+            say_and(lambda c: c.shutdown(socket.SHUT_RDWR), b"SSH-2.0-Away\r\n"),
+            "the connection in the middle of the key exchange",
+            id="hangs up after the banner",
+        ),
+        pytest.param(
+            say_and(lambda c: None, b"SSH-2.0-Odd\r\n" + b"\0" * 64), "does not speak SSH as we do", id="talks nonsense"
+        ),
+    ],
+)
+def test_a_host_that_turns_us_away_is_told_as_it_was(sshd, talk, words):
+    """Not as one that took too long: nobody waited for it."""
+    with listener(talk) as port:
+        fault = failure(sshd().host(port=port, timeout_s=20))
+    assert (fault.step, fault.may_pass) == ("reach", True)
+    assert words in str(fault)
+    assert "within" not in str(fault)
 
 
 def test_an_answer_that_comes_at_once_is_not_missed(sshd, monkeypatch):

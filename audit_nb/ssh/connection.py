@@ -22,6 +22,7 @@ from audit_nb.ssh.route import Route, SshError, resolve, words_of
 WINDOW = 4 << 20  # bytes under way to us: at 20 ms there and back, 200 MB/s
 PACKET = 1 << 17  # bytes in one packet to us: four times what paramiko asks for, whose work is by the packet
 MAX_JUMPS = 8
+GREETING = 200  # first bytes that came, for telling what is no SSH
 OUTPUT_LIMIT = 8 << 20
 
 
@@ -336,6 +337,7 @@ def _first_that_answers(route: Route, timeout_s: float, abort: Abort) -> socket.
 def _handshake(transport: paramiko.Transport, host: Host, route: Route, refused: list[str]) -> None:
     transport.banner_timeout = transport.handshake_timeout = host.timeout_s
     transport.auth_timeout = transport.channel_timeout = host.timeout_s
+    begun = time.monotonic()
     try:
         transport.start_client(timeout=host.timeout_s)
         transport.get_remote_server_key()
@@ -348,12 +350,34 @@ def _handshake(transport: paramiko.Transport, host: Host, route: Route, refused:
             step="reach",
         ) from fault
     except (paramiko.SSHException, EOFError, OSError) as fault:
-        raise SshError(
-            f"{host.name}: {route.place} took the connection but did not speak SSH within {host.timeout_s:g} s "
-            f"({words_of(fault)}); check that the port is sshd's and that the host is not overloaded",
-            step="reach",
-            may_pass=True,
-        ) from fault
+        late = time.monotonic() - begun >= host.timeout_s
+        sentence = _no_answer(host, fault, transport.sock) if late else _no_ssh(fault, transport.sock)
+        raise SshError(f"{host.name}: {route.place} {sentence}", step="reach", may_pass=True) from fault
+
+
+def _no_answer(host: Host, fault: BaseException, wire: "_Wire") -> str:
+    said = f"it said {wire.greeting!r}" if wire.greeting else words_of(fault)
+    return (
+        f"took the connection but did not speak SSH within {host.timeout_s:g} s ({said}); check that the port is "
+        "sshd's and that the host is not overloaded"
+    )
+
+
+def _no_ssh(fault: BaseException, wire: "_Wire") -> str:
+    """What went wrong before a key was shown, where it did not take too long."""
+    closed = isinstance(fault, EOFError) or isinstance(fault.__context__, EOFError)
+    when = "in the middle of the key exchange" if wire.greeting.startswith("SSH-") else "before it spoke SSH"
+    said = f" (it said {wire.greeting!r})" if wire.greeting else ""
+    if wire.fault is not None:
+        what = f"broke the connection {when} ({words_of(wire.fault)}){said}"
+    elif closed:
+        what = f"closed the connection {when}{said}"
+    else:
+        return f"does not speak SSH as we do ({words_of(fault)}){said}; check that the port is sshd's"
+    return (
+        f"{what}; check that the port is sshd's, MaxStartups and PerSourcePenalties in sshd_config there, and whether "
+        "something (a firewall, fail2ban) turns us away"
+    )
 
 
 class _Login(AuthOnlyHandler):
@@ -428,18 +452,39 @@ class _Wire:
 
     def __init__(self, sock: Any) -> None:  # noqa: ANN401 - a socket, a channel or a ProxyCommand
         self._sock = sock
+        self._first = b""
         self.received = 0
         self.sent = 0
+        self.fault: OSError | None = None  # what broke it; paramiko tells an end of file instead
 
     def recv(self, size: int) -> bytes:
-        data: bytes = self._sock.recv(size)
+        try:
+            data: bytes = self._sock.recv(size)
+        except OSError as fault:
+            self._note(fault)
+            raise
+        if self.received < GREETING:
+            self._first += data[: GREETING - self.received]
         self.received += len(data)
         return data
 
     def send(self, data: bytes) -> int:
-        count: int = self._sock.send(data)
+        try:
+            count: int = self._sock.send(data)
+        except OSError as fault:
+            self._note(fault)
+            raise
         self.sent += count
         return count
+
+    def _note(self, fault: OSError) -> None:
+        if self.fault is None and not isinstance(fault, TimeoutError | BlockingIOError):
+            self.fault = fault
+
+    @property
+    def greeting(self) -> str:
+        """The first line that came."""
+        return " ".join(self._first.partition(b"\n")[0].decode(errors="replace").split())
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the socket has
         return getattr(self._sock, name)
