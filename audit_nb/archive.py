@@ -1,7 +1,7 @@
 """The bytes as they were fetched: append-only segments beside a manifest that says where each came from.
 
     data/archive/<host>/manifest.jsonl     one row for each segment, in order of fetching
-    data/archive/<host>/00000001.zst       the bytes of segment 1, one zstd frame (`zstd -dc` reads it)
+    data/archive/<host>/00000001.zst       the bytes of segment 1, in zstd frames (`zstd -dc` reads them)
     data/archive/<host>/facts.jsonl        what else was learnt of the host: id maps, rules, kernel, clock
 
 A *source* is one log file followed by content through its rotations; it is named by the number of its first segment.
@@ -35,6 +35,7 @@ __all__ = [
     "Digest",
     "EvidenceError",
     "Facts",
+    "Frames",
     "Lineage",
     "Segment",
     "lock",
@@ -96,6 +97,38 @@ class Facts(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
+class Frames:
+    """Whole lines that came in zstd frames, which are kept as they came.
+
+    The frames hold `plains`, of which the first `skip` bytes belong to the lines before; `rest` goes on in a frame that
+    is not of these.
+    """
+
+    plains: Sequence[bytes]
+    frames: Sequence[bytes]
+    skip: int = 0
+    rest: bytes = b""
+
+    def __len__(self) -> int:
+        return sum(map(len, self.plains)) - self.skip + len(self.rest)
+
+    def parts(self) -> Iterator[memoryview]:
+        """The lines, in pieces."""
+        skip = self.skip
+        for plain in (*self.plains, self.rest):
+            yield memoryview(plain)[skip:]
+            skip = 0
+
+    def first(self, count: int) -> bytes:
+        """The first bytes of the lines."""
+        return b"".join(part[:count] for part in self.parts())[:count]
+
+    def last(self, count: int) -> bytes:
+        """The last bytes of the lines."""
+        return b"".join(part[-count:] for part in self.parts() if part)[-count:]
+
+
+@dataclass(frozen=True)
 class Block:
     """Bytes made ready to be kept: compressed, and with what the manifest says of them."""
 
@@ -107,19 +140,33 @@ class Block:
     first_ms: int | None
     last_ms: int | None
 
+    skip: int = 0
+
     @classmethod
-    def of(cls, data: bytes) -> "Block":
+    def of(cls, data: bytes | Frames) -> "Block":
         """The costly half of keeping `data`; threads may do it for several blocks at once."""
-        last = max(MOMENT.finditer(data, max(0, len(data) - EDGE)), key=re.Match.start, default=None)
+        lines = data if isinstance(data, Frames) else Frames((data,), ())
+        sha256 = hashlib.sha256()
+        for part in lines.parts():
+            sha256.update(part)
+        first, last = lines.first(EDGE), lines.last(EDGE)
         return cls(
-            compressed=_zstd().compress(data, asbytes=True),
+            compressed=_compressed(data),
             length=len(data),
-            sha256=hashlib.sha256(data).hexdigest(),
-            beginning=data[:HEAD_BYTES],
-            tail=Digest.of(data[-TAIL_BYTES:]),
-            first_ms=_moment(MOMENT.search(data, 0, EDGE)),
-            last_ms=_moment(last),
+            sha256=sha256.hexdigest(),
+            beginning=first[:HEAD_BYTES],
+            tail=Digest.of(last[-TAIL_BYTES:]),
+            first_ms=_moment(MOMENT.search(first)),
+            last_ms=_moment(max(MOMENT.finditer(last), key=re.Match.start, default=None)),
+            skip=lines.skip,
         )
+
+
+def _compressed(data: bytes | Frames) -> bytes:
+    if isinstance(data, Frames):
+        return b"".join([*data.frames, _compressed(data.rest) if data.rest else b""])
+    packed: bytes = _zstd().compress(data, asbytes=True)
+    return packed
 
 
 class Archive:
@@ -162,7 +209,7 @@ class Archive:
         except OSError as fault:
             raise EvidenceError(f"{path}: cannot be read: {fault.strerror}") from fault
         try:
-            data: bytes = _zstd().decompress(stored, decompressed_size=segment.length, asbytes=True)
+            data = _plain(stored, segment)
         except OSError:
             data = b""
         if len(data) != segment.length or hashlib.sha256(data).hexdigest() != segment.sha256:
@@ -259,6 +306,7 @@ class Archive:
                 base=base if lineage is None and number == first else None,
                 first_ms=block.first_ms,
                 last_ms=block.last_ms,
+                skip=block.skip,
                 **words,
             )
             segments.append(segment)
@@ -392,6 +440,20 @@ def first_line(head: bytes) -> bytes:
 
 def _moment(found: re.Match[bytes] | None) -> int | None:
     return int(found[1]) * 1000 + int(found[2]) if found else None
+
+
+def _plain(stored: bytes, segment: Segment) -> bytes:
+    """The lines of a segment; raises OSError where its file is damaged."""
+    import pyarrow as pa
+
+    if not segment.skip:
+        plain: bytes = _zstd().decompress(stored, decompressed_size=segment.length, asbytes=True)
+        return plain
+    # Cutting off what stands before would copy all of it, which takes as long again.
+    stream = pa.CompressedInputStream(pa.BufferReader(stored), "zstd")
+    stream.read(segment.skip)
+    plain = stream.read(segment.length)
+    return plain if not stream.read(1) else b""
 
 
 @cache

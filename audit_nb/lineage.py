@@ -6,19 +6,18 @@ begins like a source and then differs was truncated, rewritten or begins alike: 
 names how many first bytes it shares, so that no byte is kept twice and each file can be put together again.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar, runtime_checkable
 
-from audit_nb.archive import HEAD_BYTES, TAIL_BYTES, Archive, Block, Digest, EvidenceError, Lineage
+from audit_nb.archive import HEAD_BYTES, TAIL_BYTES, Archive, Block, Digest, EvidenceError, Frames, Lineage
+from audit_nb.blocks import Piece, blocks_of_frames, blocks_of_lines
 from audit_nb.errors import AuditNbError
 
-SEGMENT_BYTES = 4 << 20
 MADE_AT_ONCE = 2  # blocks that are compressed and hashed while others are read
-WAITING = 8  # blocks that may wait to be written, so that many are synced at once
+TOGETHER = 3  # blocks that are asked about and written together; as many wait for an answer, and for the disk
 
 
 class Readable(Protocol):
@@ -36,6 +35,14 @@ class Readable(Protocol):
 
     def stream(self, offset: int, end: int) -> Iterator[bytes]:
         """The bytes from `offset` to `end` in pieces; it ends early where the file has become shorter."""
+
+
+@runtime_checkable
+class Packed(Protocol):
+    """A log file that comes in zstd frames."""
+
+    def frames(self, offset: int, end: int) -> Iterator[Piece]:
+        """As `Readable.stream`."""
 
 
 @dataclass(frozen=True)
@@ -143,38 +150,6 @@ def _first_difference(left: bytes, right: bytes) -> int:
     return low
 
 
-def blocks_of_lines(pieces: Iterator[bytes], limit: int = SEGMENT_BYTES) -> Iterator[tuple[bytes, bool]]:
-    """Cut a stream into blocks of whole lines of about `limit` bytes; the flag is False for an unfinished last line.
-
-    A line longer than `limit` is cut: auditd writes none of more than 8970 bytes (MAX_AUDIT_MESSAGE_LENGTH).
-    """
-    waiting: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
-        if size >= limit:
-            block, rest = _cut(waiting)
-            yield block, True
-            waiting, size = ([rest], len(rest)) if rest else ([], 0)
-    last = b"".join(waiting)
-    end = last.rfind(b"\n") + 1
-    if end:
-        yield last[:end], True
-    if end < len(last):
-        yield last[end:], False
-
-
-def _cut(pieces: list[bytes]) -> tuple[bytes, bytes]:
-    """The bytes up to the last newline and those behind it; all of them where there is no newline."""
-    for index in range(len(pieces) - 1, -1, -1):
-        end = pieces[index].rfind(b"\n") + 1
-        if end:
-            last = memoryview(pieces[index])
-            return b"".join([*pieces[:index], last[:end]]), b"".join([last[end:], *pieces[index + 1 :]])
-    return b"".join(pieces), b""
-
-
 def keep(
     archive: Archive,
     host: str,
@@ -192,26 +167,33 @@ def keep(
     """
     faults: list[BaseException] = []
     with _Writer(archive, host, file, place, origin) as writer:
-        waiting: tuple[bytes, bool, Callable[[], str]] | None = None
-        for block, whole in blocks_of_lines(_until_fault(file.stream(place.held, file.size), faults, progress)):
-            if waiting is not None and not writer.take(*waiting):
-                return writer.kept
-            waiting = None
-            if whole or (finished and not faults):
-                waiting = (block, whole, (lambda: UNKNOWN) if faults else writer.ask(block))
-            else:
+        for block, whole in _blocks(file, place.held, faults, progress):
+            if not whole and (faults or not finished):
                 writer.kept.held_back = len(block)
-        if waiting is not None:
-            writer.take(*waiting)
+            elif not writer.add(block, whole):
+                return writer.kept
+        # `may_pass` is what ssh says of a connection that broke: nobody is there any more to be asked.
+        writer.finish(broken=any(getattr(fault, "may_pass", isinstance(fault, OSError)) for fault in faults))
     if faults:
         raise faults[0]
-    writer.kept.changed |= writer.asked_to + writer.kept.held_back < file.size
+    writer.kept.changed |= writer.end + writer.kept.held_back < file.size
     return writer.kept
 
 
+def _blocks(
+    file: Readable, start: int, faults: list[BaseException], progress: Callable[[int], None]
+) -> Iterator[tuple[bytes | Frames, bool]]:
+    if isinstance(file, Packed):
+        return blocks_of_frames(_until_fault(file.frames(start, file.size), faults, progress))
+    return blocks_of_lines(_until_fault(file.stream(start, file.size), faults, progress))
+
+
+SomePiece = TypeVar("SomePiece", bytes, Piece)
+
+
 def _until_fault(
-    pieces: Iterator[bytes], faults: list[BaseException], progress: Callable[[int], None]
-) -> Iterator[bytes]:
+    pieces: Iterator[SomePiece], faults: list[BaseException], progress: Callable[[int], None]
+) -> Iterator[SomePiece]:
     """The pieces of a stream; a fault ends it and is put into `faults`."""
     try:
         for piece in pieces:
@@ -221,33 +203,50 @@ def _until_fault(
         faults.append(fault)
 
 
-SAME, OLD, MIXED, UNKNOWN = "same", "old", "mixed", "unknown"
+@dataclass(frozen=True)
+class _Waiting:
+    """A block that was read: where it stands, and the digests of the end before it and of its own."""
+
+    made: Future[Block]
+    whole: bool
+    places: tuple[tuple[int, int], tuple[int, int]]  # of the two ends: offset and length
+    before: Digest
+    end: Digest
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Blocks about which the file was asked: the answer is its first bytes and, for each block, the two ends."""
+
+    blocks: list[_Waiting]
+    answer: Callable[[], list[bytes]] | None  # None: it cannot be asked any more
 
 
 class _Writer:
-    """Appends the blocks of one file, each after the file was asked whether it is still the same.
+    """Appends the blocks of one file, after the file was asked whether it is still the same.
 
     A file that is truncated and written anew while it is read gives first bytes of the old one and then of the new one,
-    which no file ever had. So beside each block its first bytes, the block before and the end of the block itself are
-    read again (behind requests that are under way anyway). When the beginning is another one by now, but the end is not
-    what was read, then all that was read is of the old file and is kept; else the block is left out. When the
-    connection broke before the answer came, the block is kept; the next fetch sees whether the file goes on from it.
+    which no file ever had. So the file's first bytes, the end before each block and the end of the block itself are
+    read again (behind requests that are under way anyway). When the file is another one by now, but has not the end of
+    a block that was read, then all of the block is of the old file and is kept; else it is left out. When the
+    connection broke before the answer came, blocks are kept; the next fetch sees whether the file goes on from them.
 
-    Blocks are compressed and hashed side by side while the next ones are on their way. Whatever is ready when the disk
-    is, is written together and in order: syncing takes as long for eight files as for one.
+    Blocks are compressed and hashed side by side while the next ones are on their way. A few are asked about and
+    written together and in order: syncing takes as long for several files as for one, and so does a question. Once some
+    could not be written, none after them is.
     """
 
     def __init__(self, archive: Archive, host: str, file: Readable, place: Place, origin: Origin) -> None:
         self.archive, self.host, self.file, self.place, self.origin = archive, host, file, place, origin
         self.kept = Kept()
-        self.asked_to = place.held
+        self.end = place.held
         self._tail = place.tail
         self._source, self._offset = place.source, place.held
         self._makers, self._keeper = ThreadPoolExecutor(MADE_AT_ONCE, "make"), ThreadPoolExecutor(1, "keep")
         self._making: list[Future[Block]] = []
-        self._unwritten: deque[tuple[Future[Block], bool]] = deque()
-        self._storing: deque[Future[None]] = deque()
-        self._broken = False
+        self._read: list[_Waiting] = []
+        self._asked: _Asked | None = None
+        self._written: Future[None] | None = None
 
     def __enter__(self) -> "_Writer":
         return self
@@ -255,69 +254,73 @@ class _Writer:
     def __exit__(self, *_: object) -> None:
         self._makers.shutdown()
         self._keeper.shutdown()
-        while self._storing:
-            self._storing.popleft().result()
+        if self._written is not None:
+            self._written.result()
 
-    def ask(self, block: bytes) -> Callable[[], str]:
-        """Ask the file about `block`, which follows what was asked about before; the answer is given when called."""
-        before, head, end = self._tail, self.place.head, Digest.of(block[-TAIL_BYTES:])
-        start = self.asked_to
-        self.asked_to += len(block)
-        answer = self.file.ask_blocks(
-            [(0, head.length), (start - before.length, before.length), (self.asked_to - end.length, end.length)]
-        )
-        self._tail = end
-
-        def verdict() -> str:
-            try:
-                first, previous, last = answer()
-            except (AuditNbError, OSError):
-                return UNKNOWN
-            if head.fits(first) and before.fits(previous) and (self.file.exact or end.fits(last)):
-                return SAME
-            return MIXED if end.fits(last) else OLD
-
-        return verdict
-
-    def take(self, block: bytes, whole: bool, ask: Callable[[], str]) -> bool:
-        """Keep a block unless it is of two files; False when nothing more is to be read."""
-        verdict = ask()
-        self.kept.changed = verdict in (OLD, MIXED)
-        if verdict == MIXED or (verdict == OLD and not self.file.exact):
-            return False
+    def add(self, block: bytes | Frames, whole: bool) -> bool:
+        """Take the block that follows those before; False when nothing more is to be read."""
         self._making = [made for made in self._making if not made.done()]
         if len(self._making) >= MADE_AT_ONCE:
             wait(self._making, return_when=FIRST_COMPLETED)
-        while len(self._storing) >= WAITING:
-            self._storing.popleft().result()
         self._making.append(self._makers.submit(Block.of, block))
-        self._unwritten.append((self._making[-1], whole))
-        self._storing.append(self._keeper.submit(self._store))
-        return verdict in (SAME, UNKNOWN)
+        before = self._tail
+        end = Digest.of(block.last(TAIL_BYTES) if isinstance(block, Frames) else block[-TAIL_BYTES:])
+        start, self.end, self._tail = self.end, self.end + len(block), end
+        places = (start - before.length, before.length), (self.end - end.length, end.length)
+        self._read.append(_Waiting(self._making[-1], whole, places, before, end))
+        return len(self._read) < TOGETHER or self._write(self._ask())
 
-    def _store(self) -> None:
-        """Append what is ready, a block at least.
+    def finish(self, *, broken: bool) -> None:
+        """Write what was taken; when the connection is `broken` the last blocks are not asked about."""
+        last = _Asked(self._read, None) if broken else self._ask()
+        if self._write(last):
+            self._write(None)
 
-        Once one could not be kept, none after it is, because it would stand in its place.
-        """
-        if self._broken or not self._unwritten:
-            return
-        self._broken = True
-        first, whole = self._unwritten.popleft()
-        blocks = [first.result()]
-        while self._unwritten and self._unwritten[0][0].done() and self._unwritten[0][1] and whole:
-            blocks.append(self._unwritten.popleft()[0].result())
-        self._append(blocks, unfinished=not whole)
-        self._broken = False
+    def _ask(self) -> _Asked:
+        """Ask the file about what was read; the answer comes while the next blocks are read."""
+        blocks, self._read = self._read, []
+        wanted = [(0, self.place.head.length), *(place for block in blocks for place in block.places)]
+        try:
+            return _Asked(blocks, self.file.ask_blocks(wanted))
+        except (AuditNbError, OSError):
+            return _Asked(blocks, None)
 
-    def _append(self, blocks: list[Block], *, unfinished: bool) -> None:
+    def _write(self, asked: _Asked | None) -> bool:
+        """Let be written what was asked about before, as far as it is of one file; False when not all of it is."""
+        before, self._asked = self._asked, asked
+        blocks = self._of_one_file(before) if before else []
+        if blocks:
+            if self._written is not None:
+                self._written.result()
+            self._written = self._keeper.submit(self._append, blocks)
+        return not self.kept.changed
+
+    def _of_one_file(self, asked: _Asked) -> list[_Waiting]:
+        """The first ones of some blocks, up to the one that may be of two files; notes whether the file has changed."""
+        try:
+            head, *ends = asked.answer() if asked.answer else [b""]
+        except (AuditNbError, OSError):
+            ends = []
+        if not ends:
+            return asked.blocks
+        good: list[_Waiting] = []
+        for block, before, end in zip(asked.blocks, ends[::2], ends[1::2], strict=True):
+            is_there = block.end.fits(end)
+            same = self.place.head.fits(head) and block.before.fits(before) and (is_there or self.file.exact)
+            self.kept.changed |= not same
+            if self.kept.changed and (is_there or not self.file.exact):
+                break
+            good.append(block)
+        return good
+
+    def _append(self, blocks: list[_Waiting]) -> None:
         segments = self.archive.append_blocks(
             self.host,
-            blocks,
+            [block.made.result() for block in blocks],
             source=self._source,
             offset=self._offset,
             base=self.place.base if self._source is None else None,
-            unfinished=unfinished,
+            unfinished=not blocks[-1].whole,
             path=self.file.path,
             via=self.origin.via,
             host_key=self.origin.host_key,

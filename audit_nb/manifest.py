@@ -38,7 +38,8 @@ class Segment:
     `whole` is false for the last line of a file that ends without a newline: such a line is a segment of its own, and
     when the file turns out to have grown, a later segment `replaces` it. `base` is set on the first segment of a source
     that shares its first bytes with another one: (source, length) of the bytes that are held there. `first_ms` and
-    `last_ms` are the times in its first and last record.
+    `last_ms` are the times in its first and last record. What its file holds begins with `skip` bytes of the
+    segment before: the host had compressed them together with its own.
     """
 
     host: str
@@ -60,6 +61,7 @@ class Segment:
     base: tuple[int, int] | None = None
     first_ms: int | None = None
     last_ms: int | None = None
+    skip: int = 0
 
     @property
     def end(self) -> int:

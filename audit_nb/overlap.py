@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from audit_nb import lineage
 from audit_nb.archive import HEAD_BYTES, MOMENT, Archive, Digest, EvidenceError, first_line
+from audit_nb.blocks import blocks_of_lines
 from audit_nb.lineage import Place, Readable
 
 LINE_BYTES = 1 << 16  # a first line that is longer is not looked for elsewhere
@@ -120,7 +121,7 @@ def _next_known(archive: Archive, host: str, file: Readable, start: int, *, skip
     if not firsts:
         return file.size
     position = start
-    for block, _ in lineage.blocks_of_lines(file.stream(start, file.size)):
+    for block, _ in blocks_of_lines(file.stream(start, file.size)):
         at = _first_of(block, firsts, skip=skip if position == start else 0)
         if at is not None:
             return position + at

@@ -8,12 +8,10 @@ import logging
 import posixpath
 import re
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,12 +22,11 @@ from audit_nb.compressed import Unreadable, compression
 from audit_nb.errors import AuditNbError
 from audit_nb.fetches import TROUBLE, FetchResult
 from audit_nb.inventory import Host
-from audit_nb.ssh import Abort, Connection, PackedRemote, PackingFailed, RemoteFile, Sftp, SshError, possible
+from audit_nb.ssh import Abort, Connection, PackedRemote, Packing, PackingFailed, RemoteFile, Sftp, SshError, worthwhile
 
 ROUNDS = 5  # how often the files are looked at when some were replaced while they were read
 FINISHED_AFTER_S = 3600  # a rotated file that was not written to for so long will not be
 PROBED_NAMES = 1000  # auditd.conf(5): num_logs is at most 999
-BEGUN_AHEAD = 3  # compressors at once on a host; its sshd allows ten sessions (MaxSessions)
 EDGE = 1 << 16  # bytes in which the first or last record of a file is looked for
 MOMENT = re.compile(rb"type=(?!DAEMON_)\S+ msg=audit\((\d+)\.(\d+):(\d+)\)")
 
@@ -127,20 +124,16 @@ class Visit:
             )
             newest = max((remote.mtime for remote in opened), default=0)
             segments = self.new_segments
-            ahead = self._packed_ahead(sftp.connection, logs, places, stack)
-            begun = deque(islice(ahead, BEGUN_AHEAD))
+            packing = self._packing(sftp.connection, logs, places, stack)
             for (remote, log), place in zip(logs, places, strict=True):
                 if self.new_segments != segments:  # the file before may have been a copy of this one
                     place = lineage.recognise(self.archive, name, log)
                 moment = None if place.whole else first_moment(log.read_at(place.held, EDGE))
                 seen.setdefault(place.source, []).append(moment)
                 finished = self._finished(remote, log, newest)
-                if begun and begun[0].path == remote.path:
-                    packed = begun.popleft()
-                    if self._packs and not place.whole:
-                        place = self._take_packed(packed, remote, place, origin, finished=finished)
-                    packed.close()
-                    begun.extend(islice(ahead, 1))
+                packed = packing.of(remote) if packing and self._packs and not place.whole else None
+                if packed:
+                    place = self._take_packed(packed, remote, place, origin, finished=finished)
                 changed |= self.take(log, place, origin, finished=finished)
                 if log is not remote:
                     self._remember(remote, place)
@@ -155,17 +148,22 @@ class Visit:
         quiet = self.started_at.timestamp() - remote.mtime > FINISHED_AFTER_S
         return log is not remote or remote.mtime < newest or quiet
 
-    def _packed_ahead(
+    def _packing(
         self, connection: Connection, logs: list[tuple[RemoteFile, Any]], places: list[lineage.Place], stack: ExitStack
-    ) -> Iterator[PackedRemote]:
-        """The files that are worth a compressor on the host; each was begun when it is asked for."""
-        for (remote, log), place in zip(logs, places, strict=True):
-            if log is remote and not place.whole and possible(connection, remote, place.held):
-                packed = PackedRemote(remote, connection)
-                stack.callback(packed.close)
-                if self._packs:
-                    packed.begin(place.held)
-                yield packed
+    ) -> Packing | None:
+        """A compressor on the host, begun, for those of the files that are worth it."""
+        wanted = [
+            (remote, place.held)
+            for (remote, log), place in zip(logs, places, strict=True)
+            if log is remote and not place.whole
+        ]
+        wanted = worthwhile(connection, wanted) if self._packs else []
+        if not wanted:
+            return None
+        packing = Packing(connection, wanted)
+        stack.callback(packing.close)
+        packing.begin()
+        return packing
 
     def _take_packed(
         self,

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from audit_nb import collect, fetches, lineage, ssh
+from audit_nb import blocks, collect, fetches, lineage, ssh
 from audit_nb.archive import Archive
 from audit_nb.errors import AuditNbError, UsageError
 from audit_nb.inventory import Inventory
-from audit_nb.ssh import PackedRemote, PackingFailed, Sftp, connect
+from audit_nb.ssh import Packing, PackingFailed, Sftp, connect
 
 SEED = int(os.environ.get("AUDIT_NB_SEED", random.SystemRandom().randrange(10**9)))
 
@@ -155,7 +155,7 @@ def test_the_unfinished_last_line_of_a_rotated_file_is_kept(sshd, fetch, held, t
 
 def test_segments_are_whole_lines_of_a_bounded_size(sshd, fetch, tmp_path, monkeypatch):
     """A big file becomes several segments, each ending in a newline; a line without end is cut."""
-    monkeypatch.setattr(lineage.blocks_of_lines, "__defaults__", (300_000,))
+    monkeypatch.setattr(blocks.blocks_of_lines, "__defaults__", (300_000,))
     server = sshd()
     content = lines(0, 20_000) + b"y" * 900_000 + b"\n" + lines(20_000, 10)
     server.log.write_bytes(content)
@@ -217,10 +217,27 @@ def vias(tmp_path):
     return [segment.via for segment in Archive(tmp_path / "data").segments("web01")]
 
 
-def test_a_big_piece_travels_compressed(sshd, fetch, held, tmp_path, needs):
+@pytest.fixture
+def tools(tmp_path):
+    """The setting of a server whose commands find a few programs only, and those of these scripts."""
+
+    def only(**scripts):
+        folder = tmp_path / "tools"
+        folder.mkdir()
+        for tool in ("sh", "tail", "head", "nice", "sleep"):
+            (folder / tool).symlink_to(shutil.which(tool))
+        for tool, script in scripts.items():
+            (folder / tool).write_text(script)
+            (folder / tool).chmod(0o755)
+        return f"SetEnv PATH={folder}"
+
+    return only
+
+
+@pytest.mark.parametrize("tool", ["pzstd", "zstd"])
+def test_a_big_piece_travels_compressed(sshd, fetch, held, tmp_path, needs, tools, tool):
     """A fraction of the bytes is on the wire; what follows in small pieces comes plainly."""
-    needs("zstd")
-    server = sshd()
+    server = sshd(tools(**{tool: f'#!/bin/sh\nexec {needs(tool)} "$@"\n'}))
     server.log.write_bytes(lines(0, 50_000))
     (result,) = fetch(server.host())
     assert (result.outcome, result.new_bytes) == ("done", len(lines(0, 50_000)))
@@ -238,36 +255,128 @@ def test_a_big_piece_travels_compressed(sshd, fetch, held, tmp_path, needs):
     assert held() == [lines(0, 80_100)]
 
 
+def test_the_frames_of_a_host_are_kept_as_they_came(sshd, fetch, tmp_path, needs):
+    """pzstd's frames are not made again, wherever lines end; zstd reads the segments, which begin behind `skip`."""
+    server = sshd()
+    server.log.write_bytes(lines(0, 200_000))
+    came = subprocess.run(
+        [needs("pzstd"), "-q", "-c", "-1", "-p", "1", "--no-check", server.log], capture_output=True, check=True
+    ).stdout
+    fetch(server.host())
+    archive = Archive(tmp_path / "data")
+    segments = archive.segments("web01")
+    assert [segment.skip > 0 for segment in segments] == [False, True, True, True, True, True]
+    for segment in segments:
+        stored = (tmp_path / f"data/archive/web01/{segment.number:08}.zst").read_bytes()
+        plain = subprocess.run([needs("zstd"), "-d", "-c"], input=stored, capture_output=True, check=True).stdout
+        assert plain[segment.skip :] == archive.read(segment)
+        first_frame = stored[: stored.index(b"\x28\xb5\x2f\xfd", 4)]
+        assert first_frame in came
+
+
+def python(script):
+    """An executable script."""
+    return f"#!{sys.executable}\nimport os, struct, subprocess, sys\nimport pyarrow as pa\n{script}\n"
+
+
+FRAME = """
+def frame(plain, more=b""):
+    packed = pa.Codec("zstd").compress(plain, asbytes=True) + more
+    sys.stdout.buffer.write(struct.pack("<III", 0x184D2A50, 4, len(packed)) + packed)
+content = open(sys.argv[-1], "rb").read()
+"""
+
+
 @pytest.mark.parametrize(
-    "zstd",
-    [None, "echo hello", "exit 1", 'head -c 5000 "$5" | /usr/bin/zstd -c', "/usr/bin/zstd -c", "sleep 10"],
-    ids=["none", "talks", "fails", "a part", "of its input", "hangs"],
+    "scripts",
+    [
+        pytest.param({}, id="none"),
+        pytest.param({"zstd": "#!/bin/sh\necho hello\n"}, id="talks"),
+        pytest.param({"zstd": "#!/bin/sh\nexit 1\n"}, id="fails"),
+        pytest.param({"zstd": '#!/bin/sh\nhead -c 5000 "$5" | /usr/bin/zstd -c\n'}, id="a part"),
+        pytest.param({"zstd": "#!/bin/sh\n/usr/bin/zstd -c\n"}, id="of its input"),
+        pytest.param({"zstd": "#!/bin/sh\nsleep 10\n"}, id="hangs"),
+        pytest.param({"pzstd": '#!/bin/sh\n/usr/bin/pzstd "$@" | head -c 9000\n'}, id="ends within a frame"),
+        pytest.param({"pzstd": python(FRAME + "frame(bytes(1 << 26))")}, id="a bomb"),
+        pytest.param({"pzstd": python(FRAME + "frame(content, bytes(8))")}, id="something behind a frame"),
+        pytest.param(
+            {
+                "pzstd": python(
+                    FRAME + 'frame(content[:100_000], struct.pack("<II", 0x184D2A50, 1 << 20) + bytes(1 << 20))'
+                )
+            },
+            id="a frame with padding",
+        ),
+        pytest.param({"pzstd": python(FRAME + "frame(content[:4096]); frame(content[4097:])")}, id="a hole"),
+        pytest.param(
+            {
+                "pzstd": python(
+                    FRAME + "sys.stdout.buffer.write(struct.pack('<III', 0x184D2A50, 4, 1 << 31)); frame(content)"
+                )
+            },
+            id="a frame without end",
+        ),
+    ],
 )
-def test_a_host_that_does_not_compress_is_read_plainly(sshd, fetch, held, tmp_path, zstd):
-    """No tool, one that fails, says something else, sends too little or nothing: the log comes all the same."""
-    if zstd:
-        (tmp_path / "zstd").write_text(f"#!/bin/sh\n{zstd}\n")
-        (tmp_path / "zstd").chmod(0o755)
-    for tool in ("sh", "tail", "head", "nice", "sleep"):
-        (tmp_path / tool).symlink_to(shutil.which(tool))
-    server = sshd(f"SetEnv PATH={tmp_path}")
+def test_a_host_that_does_not_compress_is_read_plainly(sshd, fetch, held, tmp_path, tools, scripts):
+    """No tool, one that fails, says something else, sends too little, too much or nothing: the log comes all the same."""
+    server = sshd(tools(**scripts))
     server.log.write_bytes(lines(0, 50_000))
-    (result,) = fetch(server.host(timeout_s=2 if zstd == "sleep 10" else 30))
+    (result,) = fetch(server.host(timeout_s=2 if "sleep" in str(scripts) else 30))
     assert (result.outcome, result.reason) == ("done", None)
     assert held() == [lines(0, 50_000)]
+    assert vias(tmp_path)[-1] == "sftp"
 
 
-@pytest.mark.parametrize("sessions", [1, 2, 10])
-def test_a_host_that_allows_few_sessions_is_read_all_the_same(sshd, fetch, held, tmp_path, sessions):
-    """With MaxSessions 1 nothing runs beside SFTP; with 2 one compressor does, and not the next one meanwhile."""
+def test_the_files_of_a_host_are_compressed_by_one_command(sshd, fetch, held, tmp_path, needs):
+    """Thirty files that are small each come through one session, in order; the smallest come plainly beside them."""
+    needs("zstd")
+    server = sshd()
+    for number in range(30, 0, -1):
+        server.log.with_name(f"audit.log.{number}").write_bytes(lines(100_000 * number, 3000))
+    server.log.write_bytes(lines(0, 100))
+    (result,) = fetch(server.host())
+    assert (result.outcome, result.reason) == ("done", None)
+    assert held() == [lines(100_000 * number, 3000) for number in range(30, 0, -1)] + [lines(0, 100)]
+    assert vias(tmp_path) == ["sftp, compressed by zstd"] * 30 + ["sftp"]
+    assert (server.folder / "log").read_text().count("Starting session: command") == 1
+    (result,) = fetch(server.host())
+    assert (result.new_bytes, (server.folder / "log").read_text().count("Starting session: command")) == (0, 1)
+
+
+def test_a_rotation_while_the_host_compresses_loses_and_doubles_nothing(sshd, fetch, held, tmp_path, needs, tools):
+    """The names move before the second file is compressed: what comes under its name is another file, and is left."""
+    rotate_once = """
+log = sys.argv[-1][:-2]
+if sys.argv[-1].endswith(".2") and not os.path.exists(log + ".4"):
+    for number in (3, 2, 1):
+        os.rename(f"{log}.{number}", f"{log}.{number + 1}")
+    os.rename(log, log + ".1")
+    open(log, "w").close()
+"""
+    server = sshd(tools(pzstd=python(rotate_once + f"os.execv('{needs('pzstd')}', sys.argv)")))
+    for number in (3, 2, 1):
+        server.log.with_name(f"audit.log.{number}").write_bytes(lines(100_000 * number, 30_000))
+    server.log.write_bytes(lines(0, 30_000))
+    (result,) = fetch(server.host())
+    assert (result.outcome, result.reason) == ("done", None)
+    assert server.log.with_name("audit.log.4").exists()
+    assert held() == [lines(100_000 * number, 30_000) for number in (3, 2, 1, 0)]
+    assert vias(tmp_path)[0] == "sftp, compressed by zstd"
+    assert vias(tmp_path)[-1] == "sftp"
+
+
+@pytest.mark.parametrize(("sessions", "packs"), [(1, False), (2, True)])
+def test_a_host_that_allows_few_sessions_is_read_all_the_same(sshd, fetch, held, tmp_path, needs, sessions, packs):
+    """With MaxSessions 1 nothing runs beside SFTP; with 2 a compressor does."""
+    needs("zstd")
     server = sshd(f"MaxSessions {sessions}")
     for number, name in enumerate(("audit.log.2", "audit.log.1", "audit.log")):
         server.log.with_name(name).write_bytes(lines(100_000 * number, 30_000))
     (result,) = fetch(server.host(facts=True))
     assert (result.outcome, result.reason) == ("done", None)
     assert held() == [lines(100_000 * number, 30_000) for number in range(3)]
-    packed = [via == "sftp, compressed by zstd" for via in vias(tmp_path)]
-    assert (packed[0], all(packed)) == {1: (False, False), 2: (True, all(packed)), 10: (True, True)}[sessions]
+    assert {via == "sftp, compressed by zstd" for via in vias(tmp_path)} == {packs}
 
 
 def test_nothing_is_run_on_a_host_where_the_inventory_forbids_it(sshd, fetch, held, tmp_path):
@@ -287,29 +396,32 @@ def test_a_name_that_was_given_to_another_file_meanwhile_is_noticed(sshd, tmp_pa
         rotate(server.log)
         server.log.write_bytes(lines(70_000, 50_000))
         with pytest.raises(PackingFailed, match="another file by now"):
-            b"".join(PackedRemote(remote, connection).stream(0, remote.size))
+            b"".join(Packing(connection, [(remote, 0)]).of(remote).stream(0, remote.size))
         server.log.write_bytes(lines(0, 200) + lines(70_000, 50_000))  # another one that begins like ours
         archive = Archive(tmp_path / "data")
-        packed = PackedRemote(remote, connection)
+        packed = Packing(connection, [(remote, 0)]).of(remote)
         place = lineage.recognise(archive, "web01", packed)
         kept = lineage.keep(archive, "web01", packed, place, lineage.Origin("sftp"), finished=False)
         assert kept.changed
         assert archive.hosts() == []
 
 
-@pytest.mark.parametrize("profile", ["minimal", "full"])
-def test_through_sudo_the_full_profile_compresses_whole_files(guest, fetch, held, tmp_path, profile, needs):
-    """What the minimal profile does not allow is not tried again and again, and comes plainly."""
-    needs("zstd")
-    server = guest((ROOT / "examples" / f"sudoers.{profile}").read_text())
+@pytest.mark.parametrize(("profile", "without"), [("minimal", None), ("full", None), ("full", "pzstd")])
+def test_through_sudo_the_full_profile_compresses_whole_files(guest, fetch, held, tmp_path, profile, without, needs):
+    """By pzstd, or zstd alone. What a profile does not allow is not tried again and again, and comes plainly."""
+    needs("pzstd")
+    allowed = (ROOT / "examples" / f"sudoers.{profile}").read_text().split("\n")
+    server = guest("\n".join(line for line in allowed if without is None or without not in line))
     for number, name in enumerate(("audit.log.2", "audit.log.1", "audit.log")):
-        server.log.with_name(name).write_bytes(lines(100_000 * number, 30_000))
+        server.log.with_name(name).write_bytes(lines(100_000 * number, 50_000))
         server.log.with_name(name).chmod(0o600)
     (result,) = fetch(server.host(sudo=True, log_path="/var/log/audit/audit.log"))
     assert (result.outcome, result.reason) == ("done", None)
-    assert held() == [lines(100_000 * number, 30_000) for number in range(3)]
+    assert held() == [lines(100_000 * number, 50_000) for number in range(3)]
     expected = "sftp through sudo" + (", compressed by zstd" if profile == "full" else "")
     assert set(vias(tmp_path)) == {expected}
+    in_frames = any(segment.skip for segment in Archive(tmp_path / "data").segments("web01"))
+    assert in_frames is (profile == "full" and without is None)
 
 
 # --- rotation, truncation, likeness ----------------------------------------------------------------------------------
@@ -758,6 +870,14 @@ class Cutter(threading.Thread):
             sink.sendall(data)
 
 
+def behind(cutter, server, **options):
+    """The host as it is reached through a cutter, which has begun to listen."""
+    cutter.start()
+    known = server.folder / f"known-{cutter.port}"
+    known.write_text(server.known_hosts.read_text().replace(f":{server.port} ", f":{cutter.port} "))
+    return server.host(port=cutter.port, known_hosts=known, **options)
+
+
 @pytest.mark.parametrize("compress", [False, True])
 def test_a_connection_cut_at_random_bytes_is_taken_up_again(sshd, fetch, held, compress):
     """Twenty cuts anywhere in the stream, handshake included: at the end the bytes are those of the host."""
@@ -768,10 +888,7 @@ def test_a_connection_cut_at_random_bytes_is_taken_up_again(sshd, fetch, held, c
     server.log.write_bytes(content)
     limits = [rng.randrange(1, 8000) for _ in range(6)] + [rng.randrange(8000, 600_000) for _ in range(14)]
     cutter = Cutter(server.port, limits)
-    cutter.start()
-    host = server.host(port=cutter.port, timeout_s=5, compress=compress)
-    kind, blob = (server.folder / "host_key.pub").read_text().split()[:2]
-    server.known_hosts.write_text(f"[127.0.0.1]:{cutter.port} {kind} {blob}\n")
+    host = behind(cutter, server, timeout_s=5, compress=compress)
     progress = []
     for _ in limits:
         (result,) = fetch(host)
@@ -785,55 +902,47 @@ def test_a_connection_cut_at_random_bytes_is_taken_up_again(sshd, fetch, held, c
     cutter.server.close()
 
 
-def behind(cutter, server, **options):
-    """The host as it is reached through a cutter, which has begun to listen."""
-    cutter.start()
-    known = server.folder / f"known-{cutter.port}"
-    known.write_text(server.known_hosts.read_text().replace(f":{server.port} ", f":{cutter.port} "))
-    return server.host(port=cutter.port, known_hosts=known, **options)
+def twenty_behind_cutters(server, content, reach, *, timeout_s, **cutting):
+    """Twenty hosts with the same log and the cutters before them: each acts at another byte, handshake included."""
+    print("seed", SEED)  # noqa: T201 - pytest shows it when the test fails
+    rng = random.Random(SEED)
+    server.log.write_bytes(content)
+    limits = [rng.randrange(1, 6000) for _ in range(6)] + [rng.randrange(6000, reach) for _ in range(14)]
+    cutters = [Cutter(server.port, [limit], **cutting) for limit in limits]
+    hosts = [
+        behind(cutter, server, name=f"host{number}", timeout_s=timeout_s, compress=False)
+        for number, cutter in enumerate(cutters)
+    ]
+    return hosts, cutters
+
+
+def held_by_all(tmp_path, hosts):
+    """The different contents that are held of the first source of some hosts."""
+    archive = Archive(tmp_path / "data")
+    return {b"".join(archive.content(host.name, 1)) for host in hosts}
 
 
 def test_a_host_that_hangs_at_random_bytes_ends_in_time_and_goes_on_later(sshd, fetch, tmp_path):
     """Twenty hosts at once, each silent from another byte on: every one is told, and the next fetch completes them."""
-    print("seed", SEED)  # noqa: T201 - pytest shows it when the test fails
-    rng = random.Random(SEED)
-    server = sshd("MaxStartups 100")
     content = noisy_lines(0, 10_000)
-    server.log.write_bytes(content)
-    limits = [rng.randrange(1, 6000) for _ in range(6)] + [rng.randrange(6000, 3_000_000) for _ in range(14)]
-    cutters = [Cutter(server.port, [limit], stall=True) for limit in limits]
-    hosts = [
-        behind(cutter, server, name=f"host{number}", timeout_s=4, compress=False)
-        for number, cutter in enumerate(cutters)
-    ]
+    hosts, cutters = twenty_behind_cutters(sshd("MaxStartups 100"), content, 3_000_000, timeout_s=4, stall=True)
     results = fetch(*hosts, parallel=20)
     assert [cutter.cut for cutter in cutters] == [1] * 20
     assert {result.outcome for result in results} <= {"failed", "partial"}
     assert [result.reason for result in results if "4 s" not in result.reason] == []
     assert {result.outcome for result in fetch(*hosts)} == {"done"}
-    archive = Archive(tmp_path / "data")
-    assert {b"".join(archive.content(host.name, 1)) for host in hosts} == {content}
+    assert held_by_all(tmp_path, hosts) == {content}
 
 
 def test_a_slow_host_is_not_a_dead_one(sshd, fetch, tmp_path):
     """Twenty hosts, each slow from another byte on: the limit is for each answer, not for the whole, and all is done."""
-    print("seed", SEED)  # noqa: T201 - pytest shows it when the test fails
-    rng = random.Random(SEED)
-    server = sshd("MaxStartups 100")
     content = noisy_lines(0, 3000)
-    server.log.write_bytes(content)
-    limits = [rng.randrange(1, 6000) for _ in range(6)] + [rng.randrange(6000, 900_000) for _ in range(14)]
-    cutters = [Cutter(server.port, [limit], pause_s=0.06) for limit in limits]
-    hosts = [
-        behind(cutter, server, name=f"host{number}", timeout_s=2, compress=False)
-        for number, cutter in enumerate(cutters)
-    ]
+    hosts, cutters = twenty_behind_cutters(sshd("MaxStartups 100"), content, 900_000, timeout_s=2, pause_s=0.06)
     results = fetch(*hosts, parallel=20)
     assert [cutter.cut for cutter in cutters] == [1] * 20
     assert max(cutter.paused_s for cutter in cutters) > 3
     assert {(result.outcome, result.reason) for result in results} == {("done", None)}
-    archive = Archive(tmp_path / "data")
-    assert {b"".join(archive.content(host.name, 1)) for host in hosts} == {content}
+    assert held_by_all(tmp_path, hosts) == {content}
 
 
 def test_many_hosts_at_once(sshd, fetch, tmp_path):
@@ -860,10 +969,7 @@ def test_the_retries_of_one_fetch_take_up_a_cut_connection(sshd, fetch, held):
     server = sshd()
     server.log.write_bytes(noisy_lines(0, 30_000))
     cutter = Cutter(server.port, [1_000_000])
-    cutter.start()
-    kind, blob = (server.folder / "host_key.pub").read_text().split()[:2]
-    server.known_hosts.write_text(f"[127.0.0.1]:{cutter.port} {kind} {blob}\n")
-    (result,) = fetch(server.host(port=cutter.port, retries=1))
+    (result,) = fetch(behind(cutter, server, retries=1))
     assert cutter.cut == 1
     assert (result.outcome, result.new_bytes) == ("done", len(noisy_lines(0, 30_000)))
     assert held() == [noisy_lines(0, 30_000)]

@@ -11,7 +11,7 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 from audit_nb.ssh import hostkeys  # noqa: E402
 from audit_nb.ssh.connection import Abort, Connection, Ran, bastion, connect, server_key  # noqa: E402
-from audit_nb.ssh.packed import PackedRemote, PackingFailed, possible  # noqa: E402
+from audit_nb.ssh.packed import PackedRemote, Packing, PackingFailed, worthwhile  # noqa: E402
 from audit_nb.ssh.route import SshError  # noqa: E402
 from audit_nb.ssh.sftp import Entry, RemoteFile, Sftp  # noqa: E402
 
@@ -20,6 +20,7 @@ __all__ = [
     "Connection",
     "Entry",
     "PackedRemote",
+    "Packing",
     "PackingFailed",
     "Ran",
     "RemoteFile",
@@ -28,6 +29,6 @@ __all__ = [
     "bastion",
     "connect",
     "hostkeys",
-    "possible",
     "server_key",
+    "worthwhile",
 ]

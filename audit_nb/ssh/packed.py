@@ -1,14 +1,22 @@
-"""A log compressed by the host before it travels: a tenth of the bytes, at low priority there.
+"""Logs compressed by the host before they travel: a tenth of the bytes, at low priority there.
 
-The command names the file, and names move when logs rotate. So the open file stays the witness: the bytes before the
-first one that is wanted, and the end of each block (`exact` is False), are compared with it before anything is kept.
+One command compresses what is wanted of all files, one after the other. It names the files, and names move when logs
+rotate. So the open files stay the witnesses: the bytes before the first one that is wanted, and the end of each block
+(`exact` is False), are compared with them before anything is kept.
 
-    nice -n 19 zstd -q -c -1 -- /var/log/audit/audit.log.1
+    nice -n 19 sh -c 'pzstd -q -c -1 -p 1 --no-check -- /var/log/audit/audit.log.1 && …'
+
+pzstd cuts a file into frames that each unpack alone, so that the archive can keep them as they came. A host that has
+zstd only sends one frame for each file.
 """
 
 import contextlib
 import shlex
+import struct
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import paramiko
 
@@ -18,11 +26,117 @@ from audit_nb.ssh.route import SshError
 from audit_nb.ssh.sftp import HEAD, RemoteFile
 
 WORTHWHILE = 2 << 20  # fewer bytes than this are there before a command has started
+WORTH_ASKING = 1 << 16  # fewer bytes of one file are read plainly beside the others
 PIECE = 1 << 20
+FRAME = 2 << 20  # plain bytes in each frame of `pzstd -1`: four times its window
+FRAME_LIMIT = 8 << 20  # plain bytes in a frame of any other pzstd
+SKIPPABLE = 0x184D2A50  # before each of its frames pzstd says in a skippable frame how long it is (RFC 8878, 3.1.2)
+TOOLS = ("pzstd -q -c -1 -p 1 --no-check", "zstd -q -c -1")  # the first that the host has, or sudo allows
+SUDO_PATHS = ("/var/log/audit/audit.log", *(f"/var/log/audit/audit.log.{number}" for number in range(1, 10)))
 
 
 class PackingFailed(AuditNbError):
     """The host does not compress for us; its files are read plainly."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Plain bytes, of which the first `skip` are not wanted, and the zstd frame that holds all of them if one does."""
+
+    plain: bytes
+    frame: bytes | None = None
+    skip: int = 0
+
+    def __len__(self) -> int:
+        return len(self.plain) - self.skip
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is wanted of one file."""
+
+    path: str
+    start: int
+    end: int
+
+
+class Packing:
+    """The command on the host; its output is read part by part, in order."""
+
+    def __init__(self, connection: Connection, wanted: Sequence[tuple[RemoteFile, int]]) -> None:
+        self.connection = connection
+        self.parts = [Part(remote.path, max(0, offset - HEAD), remote.size) for remote, offset in wanted]
+        self._remotes = [remote for remote, _ in wanted]
+        self._channel: paramiko.Channel | None = None
+        self._output: _Frames | _Stream | None = None
+        self._next = 0
+
+    def begin(self) -> None:
+        """Let the host begin while something else is done; no refusal is told yet."""
+        with contextlib.suppress(PackingFailed, SshError):
+            self._channel = self._started()
+
+    def close(self) -> None:
+        """End the command, read or not."""
+        if self._channel is not None:
+            self._channel.close()
+
+    def of(self, remote: RemoteFile) -> "PackedRemote | None":
+        """The part that is of an open file; None where it is read plainly."""
+        found = (number for number, one in enumerate(self._remotes) if one is remote and self._next <= number)
+        return next((PackedRemote(remote, self, number) for number in found), None)
+
+    def read(self, number: int) -> Iterator[Piece]:
+        """What the host sends of a part; raises PackingFailed where that is not the bytes that were asked for."""
+        if self._next > number:
+            raise self.failed(f"what it compressed before {self.parts[number].path} was not what we wanted")
+        first, self._next = self._next, len(self.parts)  # whoever stops in the middle has lost the thread
+        for part in self.parts[first:number]:
+            for _ in self._pieces(part):
+                pass
+        yield from self._pieces(self.parts[number])
+        self._next = number + 1
+
+    def failed(self, words: str) -> PackingFailed:
+        return PackingFailed(f"{self.connection.host.name}: {words}")
+
+    def _pieces(self, part: Part) -> Iterator[Piece]:
+        import pyarrow as pa
+
+        count, wanted = 0, part.end - part.start
+        with self.connection.failures(f"read {part.path}"):
+            try:
+                self._channel = self._channel or self._started()
+                self._output = self._output or _output(self._channel.recv)
+                while count < wanted and (piece := self._output.read(wanted - count)).plain:
+                    yield piece
+                    count += len(piece)
+            except (pa.ArrowException, ValueError, EOFError, OSError) as fault:  # pyarrow: OSError for what is no zstd
+                if self.connection.transport.is_active():
+                    raise self.failed(f"{part.path} did not come as zstd ({fault})") from fault
+                raise
+        if count < wanted:
+            raise self.failed(f"the host compressed {count:,} of {wanted:,} bytes of {part.path}")
+
+    def _started(self) -> paramiko.Channel:
+        """A session in which the command was started; raises PackingFailed where the host allows none."""
+        connection = self.connection
+        try:
+            channel = connection.channel()
+        except SshError as fault:
+            if connection.transport.is_active():  # MaxSessions
+                raise self.failed(f"no further session is allowed ({fault.__cause__})") from fault
+            raise
+        try:
+            with connection.failures("compress the logs"):
+                connection.start(channel, command(self.parts, sudo=connection.host.sudo))
+                channel.shutdown_write()  # a program that reads its input instead of the file ends at once
+        except SshError as fault:
+            channel.close()
+            if connection.transport.is_active():
+                raise self.failed(f"the login may run no command ({fault.__cause__})") from fault
+            raise
+        return channel
 
 
 class PackedRemote:
@@ -30,23 +144,9 @@ class PackedRemote:
 
     exact = False
 
-    def __init__(self, remote: RemoteFile, connection: Connection) -> None:
-        self._remote, self._connection = remote, connection
+    def __init__(self, remote: RemoteFile, packing: Packing, number: int) -> None:
+        self._remote, self._packing, self._number = remote, packing, number
         self.path, self.size = remote.path, remote.size
-        self._begun: tuple[int, paramiko.Channel] | None = None
-
-    def begin(self, offset: int) -> None:
-        """Let the host begin to compress what follows `offset` while something else is read; no refusal is told yet."""
-        start = max(0, offset - HEAD)
-        if self._begun is None:
-            with contextlib.suppress(PackingFailed, SshError):
-                self._begun = (start, self._started(start, self.size))
-
-    def close(self) -> None:
-        """End what was begun and not read."""
-        if self._begun is not None:
-            self._begun[1].close()
-            self._begun = None
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Bytes at an offset, of the open file."""
@@ -58,98 +158,151 @@ class PackedRemote:
 
     def stream(self, offset: int, end: int) -> Iterator[bytes]:
         """The bytes from `offset` to `end`, in pieces; raises PackingFailed where the host does not compress them."""
-        start = max(0, offset - HEAD)
-        witness = self._remote.read_at(start, HEAD)
-        pieces = self._unpacked(start, end)
-        begin = b""
-        while len(begin) < len(witness) and (piece := next(pieces, b"")):
-            begin += piece
-        if not begin.startswith(witness):
-            raise PackingFailed(f"{self._name}: {self.path} is another file by now")
-        if len(begin) > offset - start:
-            yield begin[offset - start :]
-        yield from pieces
+        return (piece.plain[piece.skip :] for piece in self.frames(offset, end))
 
-    @property
-    def _name(self) -> str:
-        return self._connection.host.name
-
-    def _unpacked(self, start: int, end: int) -> Iterator[bytes]:
-        """The plain bytes that the command on the host sends."""
-        import pyarrow as pa
-
-        count = 0
-        if self._begun is None or self._begun[0] != start:
-            self.close()
-            self._begun = (start, self._started(start, end))
-        (_, channel), self._begun = self._begun, None
-        with self._connection.failures(f"read {self.path}"), channel:
-            plain = pa.CompressedInputStream(pa.PythonFile(_Reader(channel.recv), mode="r"), "zstd")
-            try:
-                while count < end - start and (piece := plain.read(min(PIECE, end - start - count))):
-                    yield piece
-                    count += len(piece)
-            except (pa.ArrowException, OSError) as fault:  # pyarrow raises OSError for what is not zstd
-                if self._connection.transport.is_active():
-                    raise PackingFailed(f"{self._name}: {self.path} did not come as zstd ({fault})") from fault
-                raise
-        if count < end - start:
-            raise PackingFailed(f"{self._name}: the host compressed {count:,} of {end - start:,} bytes of {self.path}")
-
-    def _started(self, start: int, end: int) -> paramiko.Channel:
-        """A session in which the command was started; raises PackingFailed where the host allows none."""
-        connection = self._connection
-        try:
-            channel = connection.channel()
-        except SshError as fault:
-            if connection.transport.is_active():  # MaxSessions
-                raise PackingFailed(f"{self._name}: no further session is allowed ({fault.__cause__})") from fault
-            raise
-        try:
-            with connection.failures(f"read {self.path}"):
-                connection.start(channel, command(self.path, start, end, sudo=connection.host.sudo))
-                channel.shutdown_write()  # a program that reads its input instead of the file ends at once
-        except SshError as fault:
-            channel.close()
-            if connection.transport.is_active():
-                raise PackingFailed(f"{self._name}: the login may run no command ({fault.__cause__})") from fault
-            raise
-        return channel
+    def frames(self, offset: int, end: int) -> Iterator[Piece]:
+        """As `stream`, with the frames in which the bytes came; to the end of the file, wherever that was."""
+        part = self._packing.parts[self._number]
+        if offset < part.start or end != part.end:
+            raise self._packing.failed(f"other bytes of {self.path} are wanted than were compressed")
+        witness = self._remote.read_at(part.start, HEAD)
+        skip = offset - part.start
+        for piece in self._packing.read(self._number):
+            if witness and not piece.plain.startswith(witness):
+                raise self._packing.failed(f"{self.path} is another file by now")
+            witness = b""
+            if skip < len(piece.plain):
+                yield Piece(piece.plain, piece.frame, skip)
+            skip = max(0, skip - len(piece.plain))
 
 
-class _Reader:
-    """A channel's output as a file that is read from front to back."""
+class _Incoming:
+    """What a command says, from front to back."""
 
     closed = False
 
     def __init__(self, receive: Callable[[int], bytes]) -> None:
         self._receive = receive
+        self._waiting = bytearray()
 
-    def read(self, size: int = -1) -> bytes:
-        return self._receive(size if size > 0 else PIECE)
+    def peek(self, size: int) -> bytes:
+        """The next `size` bytes, which stay; fewer at the end."""
+        while len(self._waiting) < size and (data := self._receive(PIECE)):
+            self._waiting += data
+        return bytes(self._waiting[:size])
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes; fewer at the end."""
+        data = self.peek(size)
+        del self._waiting[: len(data)]
+        return data
+
+    def read(self, size: int) -> bytes:
+        """Some bytes, at most `size`, as pyarrow asks for them."""
+        return self.take(min(size, len(self._waiting))) if self._waiting else self._receive(size)
 
     def close(self) -> None:
         self.closed = True
 
 
-def possible(connection: Connection, remote: RemoteFile, offset: int) -> bool:
-    """Whether it is worth asking the host to compress what follows `offset`.
+class _Stream:
+    """The output of zstd, which tells nothing of where its frames end."""
+
+    def __init__(self, incoming: _Incoming) -> None:
+        import pyarrow as pa
+
+        self._plain = pa.CompressedInputStream(pa.PythonFile(incoming, mode="r"), "zstd")
+
+    def read(self, left: int) -> Piece:
+        """The next bytes, at most `left`; none at the end."""
+        return Piece(self._plain.read(min(PIECE, left)))
+
+
+class _Frames:
+    """The output of pzstd: before each frame its length in a skippable frame (RFC 8878, 3.1.2)."""
+
+    def __init__(self, incoming: _Incoming) -> None:
+        self._incoming = incoming
+
+    def read(self, left: int) -> Piece:
+        """The next frame, without it where it holds more than `left`; none at the end. ValueError: no such thing."""
+        head = self._incoming.take(12)
+        if not head:
+            return Piece(b"")
+        magic, size, length = struct.unpack("<III", head.ljust(12, b"\0"))
+        if (magic, size) != (SKIPPABLE, 4) or length > FRAME_LIMIT:
+            raise ValueError("there is no length before a frame")
+        frame = self._incoming.take(length)
+        if len(frame) < length:
+            raise EOFError("it ended within a frame")
+        plain = _unpacked(frame, min(FRAME, left))
+        if len(frame) > len(plain) + len(plain) // 64 + 1024:  # what cannot be compressed grows by less
+            raise ValueError("a frame is longer than what it holds")
+        return Piece(plain, frame) if len(plain) <= left else Piece(plain[:left])
+
+
+def _output(receive: Callable[[int], bytes]) -> _Frames | _Stream:
+    incoming = _Incoming(receive)
+    return _Frames(incoming) if incoming.peek(4) == struct.pack("<I", SKIPPABLE) else _Stream(incoming)
+
+
+def _unpacked(frame: bytes, expected: int) -> bytes:
+    """What a frame holds, which does not say how much that is: `expected` bytes, or of a file that grew some more."""
+    import pyarrow as pa
+
+    try:
+        return bytes(_zstd().decompress(frame, decompressed_size=expected, asbytes=True))
+    except OSError:
+        plain: bytes = pa.CompressedInputStream(pa.BufferReader(frame), "zstd").read(FRAME_LIMIT + 1)
+    if len(plain) > FRAME_LIMIT:
+        raise ValueError("a frame holds more than any of pzstd's")
+    return plain
+
+
+@cache
+def _zstd() -> Any:  # noqa: ANN401 - pyarrow ships no types
+    import pyarrow as pa
+
+    return pa.Codec("zstd")
+
+
+def worthwhile(connection: Connection, logs: Sequence[tuple[RemoteFile, int]]) -> list[tuple[RemoteFile, int]]:
+    """Those of the files, each with the offset from which it is wanted, that the host should compress.
 
     Through sudo only whole files of auditd's own names: that is what the full sudoers profile allows.
     """
     host = connection.host
-    if not host.compress or remote.size - offset < WORTHWHILE:
-        return False
-    suffix = remote.path.removeprefix("/var/log/audit/audit.log")
-    return not host.sudo or (offset == 0 and suffix in ("", *(f".{number}" for number in range(1, 10))))
+    found = [
+        (remote, offset)
+        for remote, offset in logs
+        if remote.size - offset >= WORTH_ASKING and (not host.sudo or (offset == 0 and remote.path in SUDO_PATHS))
+    ]
+    return found if host.compress and sum(remote.size - offset for remote, offset in found) >= WORTHWHILE else []
 
 
-def command(path: str, offset: int, end: int, *, sudo: bool) -> str:
-    """The command that writes the bytes `offset` to `end` of a file, compressed, to its standard output."""
-    if sudo:
-        program = f"/usr/bin/zstd -q -c -1 -- {shlex.quote(path)}"
-        return f"sudo -n -l {program} >/dev/null 2>&1 && exec nice -n 19 sudo -n {program}"
-    if offset == 0:  # a little more may come than was there when the file was opened; it is not read
-        return f"command -v zstd >/dev/null 2>&1 && exec nice -n 19 zstd -q -c -1 -- {shlex.quote(path)}"
-    script = f"tail -c +{offset + 1} -- {shlex.quote(path)} | head -c {end - offset} | zstd -q -c -1"
-    return f"command -v zstd >/dev/null 2>&1 && exec nice -n 19 sh -c {shlex.quote(script)}"
+def command(parts: Sequence[Part], *, sudo: bool) -> str:
+    """The command that writes all parts to its standard output, compressed, one after the other."""
+    return f"exec nice -n 19 sh -c {shlex.quote(_sudo_script(parts) if sudo else _script(parts))}"
+
+
+def _script(parts: Sequence[Part]) -> str:
+    pzstd, zstd = TOOLS
+    choice = f"if command -v pzstd >/dev/null 2>&1; then z='{pzstd}'; else z='{zstd}'; fi"
+    # Of a whole file a little more may come than was there when it was opened; that is not read.
+    commands = [
+        f"tail -c +{part.start + 1} -- {shlex.quote(part.path)} | head -c {part.end - part.start} | $z"
+        if part.start
+        else f"$z -- {shlex.quote(part.path)}"
+        for part in parts
+    ]
+    return f"{choice}; {' && '.join(commands)}"
+
+
+def _sudo_script(parts: Sequence[Part]) -> str:
+    """As the full sudoers profile allows it; what sudo refuses would be told to root, so it is asked first."""
+    choice = " ".join(
+        f"if sudo -n -l /usr/bin/{tool} -- {parts[0].path} >/dev/null 2>&1; then z='/usr/bin/{tool}'; else"
+        for tool in TOOLS
+    )
+    commands = " && ".join(f"sudo -n $z -- {part.path}" for part in parts)
+    return f"{choice} exit 1; fi; fi; {commands}"
