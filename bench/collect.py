@@ -5,13 +5,15 @@
 
 A real sshd serves the files on loopback; medians of several rounds, the rivals in turn within each round. The slow link
 (100 Mbit/s, 20 ms there and back) is made by tc's netem in a network namespace of its own; where the kernel has no
-netem, by a relay that delays and paces both rivals alike, and the result says so. Needs root for the namespace only.
+netem, by tc's htb and a relay that delays both rivals alike, else by that relay alone, and the result says so. Needs
+root for the namespace only.
 """
 
 import argparse
 import itertools
 import json
 import lzma
+import math
 import os
 import platform
 import re
@@ -32,6 +34,7 @@ ROOT = Path(__file__).parents[1]
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
 RATE = 100_000_000 / 8  # bytes a second on the slow link
 DELAY_S = 0.010  # one way
+SHAPED_CLASS = 0x0001_0010  # tc's class 1:10
 
 
 def make_log(path: Path, size: int) -> None:
@@ -81,6 +84,8 @@ class Server:
             "StrictModes no",
             "PermitRootLogin yes",
             "MaxStartups 200",
+            # bash reads ~/.bashrc for a session unless it is the second shell (SHLVL): of no host, but of this account
+            "SetEnv SHLVL=2",
             "Subsystem sftp /usr/lib/openssh/sftp-server"
             if Path("/usr/lib/openssh/sftp-server").exists()
             else "Subsystem sftp internal-sftp",
@@ -120,34 +125,40 @@ def port_option(port: int) -> list[str]:
 
 
 class Relay(threading.Thread):
-    """A loopback port that leads to another one over a slow line: so many bytes a second, so much later."""
+    """A loopback port that leads to another one over a slow line: so much later, and so many bytes a second.
 
-    def __init__(self, port: int) -> None:
+    With `shaped` the kernel sees to the latter, by the class that the sockets of the near side are in.
+    """
+
+    def __init__(self, port: int, *, shaped: bool) -> None:
         super().__init__(daemon=True)
         self.server = socket.create_server(("127.0.0.1", 0))
-        self.port, self._to = self.server.getsockname()[1], port
+        self.port, self._to, self._shaped = self.server.getsockname()[1], port, shaped
 
     def run(self) -> None:
         while True:
             near, _ = self.server.accept()
             far = socket.create_connection(("127.0.0.1", self._to))
+            if self._shaped:
+                near.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, SHAPED_CLASS)
             for one, other in ((near, far), (far, near)):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
                 line: deque[tuple[float, bytes]] = deque()
                 ready = threading.Condition()
-                threading.Thread(target=self._take, args=(one, line, ready), daemon=True).start()
+                rate = math.inf if self._shaped else RATE
+                threading.Thread(target=self._take, args=(one, line, ready, rate), daemon=True).start()
                 threading.Thread(target=self._give, args=(other, line, ready), daemon=True).start()
 
     @staticmethod
-    def _take(source: socket.socket, line: deque, ready: threading.Condition) -> None:
+    def _take(source: socket.socket, line: deque, ready: threading.Condition, rate: float) -> None:
         free_at = time.monotonic()
         while True:
             try:
                 data = source.recv(16384)
             except OSError:
                 data = b""
-            free_at = max(free_at, time.monotonic()) + len(data) / RATE  # the line is busy so long with these bytes
+            free_at = max(free_at, time.monotonic()) + len(data) / rate  # the line is busy so long with these bytes
             with ready:
                 line.append((free_at + DELAY_S, data))
                 ready.notify()
@@ -347,16 +358,30 @@ def fleet(bench: Bench, folder: Path, source: Path, rounds: int) -> dict:
 
 
 def slow_link(server: Server) -> tuple[int, str]:
-    """(port, how the link is made): netem on the loopback of this namespace, else a relay."""
-    inside = os.environ.get("AUDIT_NB_BENCH_NAMESPACE")
-    shape = ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", f"{DELAY_S * 1000:g}ms", "rate", "100mbit"]
-    if inside and subprocess.run(shape, capture_output=True).returncode == 0:
-        subprocess.run(["ip", "link", "set", "lo", "mtu", "1500"], check=True)
+    """(port, how the link is made): by tc in this namespace as far as the kernel can, else by a relay."""
+    if not os.environ.get("AUDIT_NB_BENCH_NAMESPACE"):
+        return relayed(server, shaped=False), "a relay that delays and paces (no network namespace)"
+    shape = ["tc", "qdisc", "add", "dev", "lo", "root"]
+    if told(*shape, "netem", "delay", f"{DELAY_S * 1000:g}ms", "rate", "100mbit"):
+        told("ip", "link", "set", "lo", "mtu", "1500")
         return server.port, "tc netem in a network namespace"
-    relay = Relay(server.port)
+    if told(*shape, "handle", "1:", "htb") and told(
+        "tc", "class", "add", "dev", "lo", "parent", "1:", "classid", "1:10", "htb", "rate", "100mbit", "burst", "15k"
+    ):
+        told("ip", "link", "set", "lo", "mtu", "1500")
+        return relayed(server, shaped=True), "tc htb (rate) and a relay (delay) in a network namespace: no netem here"
+    return relayed(server, shaped=False), "a relay that delays and paces (this kernel has neither netem nor htb)"
+
+
+def told(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def relayed(server: Server, *, shaped: bool) -> int:
+    relay = Relay(server.port, shaped=shaped)
     relay.start()
     server.know(relay.port)
-    return relay.port, "a relay that delays and paces (this kernel has no netem)"
+    return relay.port
 
 
 def main() -> None:
