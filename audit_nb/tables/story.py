@@ -35,6 +35,10 @@ KINDS = (
 #: systemd opens a session of its own inside each login.
 MANAGERS = ("systemd", "systemd-executor")
 EVERYDAY = ("ran", "connected", "changed", "opened", "called")
+#: The errors of somebody who was not allowed to.
+REFUSALS = ("EACCES", "EPERM")
+#: Places where anybody may put a program.
+ANYONES = "^/(tmp|var/tmp|dev/shm|run/user)/"
 DENIALS = ("AVC", "USER_AVC", "SELINUX_ERR", "USER_SELINUX_ERR", "APPARMOR_DENIED", "SECCOMP")
 BOOTS = ("SYSTEM_BOOT", "SYSTEM_SHUTDOWN", "SYSTEM_RUNLEVEL")
 SETS_TIME = ("settimeofday", "clock_settime", "stime", "adjtimex", "clock_adjtime")
@@ -64,7 +68,8 @@ def story(
     One row for each thing that happened, in order of time: time, host, serial, kind (one of KINDS), who, as_whom,
     account, what (the command, file, unit or whatever the event is about), how (system call, type or program),
     address, port, exe, success, errno, ses, pid, events, last, notable (no everyday command, file or call: whoever
-    came in, took rights or changed what decides over the machine). What the same people do again within a minute is one
+    came in, took rights, changed what decides over the machine or was refused it, called in vain, or ran a
+    program from where anybody may put one). What the same people do again within a minute is one
     row with the number of its events. Events that only accompany others (credentials, accounting) are left out.
 
     `auid` is a login user by name or number, and everything that was tried on that account; `session` takes what the
@@ -137,9 +142,21 @@ def _told(events: ir.Table, collector: bool) -> ir.Table:
     )
     columns = ("kind", "who", "as_whom", "account", "what", "how", "address", "port", "exe", "success", "errno", "ses")
     ordered = sums.order_by("place", "host", "boot", *columns)
-    decides = (ordered.kind == "changed") & ordered.success & ordered.what.re_search(ANY_PATH)
-    notable = ~ordered.kind.isin(EVERYDAY) | decides.fill_null(False)
-    return ordered.select("time", "host", "serial", *columns, "pid", "events", "last", notable=notable)
+    return ordered.select("time", "host", "serial", *columns, "pid", "events", "last", notable=_notable(ordered))
+
+
+def _notable(told: ir.Table) -> ir.BooleanValue:
+    """What is no everyday command, file or call, or is one on which much depends: done, tried in vain, or hidden."""
+    kind, refused = told.kind, told.errno.isin(REFUSALS)
+    reasons = (
+        ~kind.isin(EVERYDAY),
+        kind.isin(("changed", "opened"))
+        & (refused | (kind == "changed") & told.success)
+        & told.what.re_search(ANY_PATH),
+        (kind == "called") & refused & told.who.notnull(),
+        (kind == "ran") & told.success & told.exe.re_search(ANYONES),
+    )
+    return ibis.or_(*(reason.fill_null(False) for reason in reasons))
 
 
 def _kind(seen: ir.Table) -> ir.StringValue:
