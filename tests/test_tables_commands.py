@@ -67,6 +67,14 @@ def test_acting_as_another_user_needs_a_login_user_and_another_effective_one(eve
     assert rows(tables.as_whom(events)) == [("alice", "root", "/usr/bin/id", 2, 1, second(0), second(4))]
 
 
+def test_the_daemon_that_opened_a_session_is_nobodys_other_user(events_of):
+    """It works as root in the session it hands over; a program of its name elsewhere is somebody's."""
+    door, copy = "/usr/lib/openssh/sshd-session", "/tmp/sshd"
+    assert rows(tables.as_whom(events_of(run(exe=door, **ROOT), run(exe=copy, **ROOT))))[0][:4] == (
+        "alice", "root", copy, 1,
+    )  # fmt: skip
+
+
 def test_sudo_and_su_show_what_was_asked_for_and_what_was_refused(events_of):
     """A command of sudo, and what sudo, su and their kin say of passwords and sessions; logins and cron are others' business."""
     sudo = {"exe": "/usr/bin/sudo", "auid": 1001, "auid_name": "alice", "success": True, "terminal": "pts/0"}
