@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LETTERS = 400  # of one cell on a page; the CSV has them all
+FEWER_LETTERS = {"details": 120}  # of a column that stands last and often beyond the edge: tall rows would look empty
 SHORT = 28  # letters that need not wrap
 
 #: Whole numbers that name a thing: shown without thousands separators.
@@ -201,17 +202,18 @@ def _cells(column: "pa.ChunkedArray", name: str, reader: Reader) -> Iterator[str
             local = reader.local(value)
             yield f'<td class="t"><time datetime="{local.isoformat()}">{_moment(local)}</time></td>'
         else:
-            yield _text_cell(words.of_value(name, as_text(value), reader.language), reader)
+            most = FEWER_LETTERS.get(name, LETTERS)
+            yield _text_cell(words.of_value(name, as_text(value), reader.language), reader, most)
 
 
-def _text_cell(text: str, reader: Reader) -> str:
+def _text_cell(text: str, reader: Reader, most: int = LETTERS) -> str:
     """Short text stands on one line; long text wraps in a column of some width, very long text is cut."""
     if len(text) <= SHORT:
         return f'<td class="k">{markup(text)}</td>'
-    if len(text) <= LETTERS:
+    if len(text) <= most:
         return f'<td class="w">{markup(text)}</td>'
-    rest = words.say("table.letters", reader.language, n=len(text) - LETTERS)
-    return f'<td class="w">{markup(text[:LETTERS])}… <span class="nb-null">({html.escape(rest)})</span></td>'
+    rest = words.say("table.letters", reader.language, n=len(text) - most)
+    return f'<td class="w">{markup(text[:most])}… <span class="nb-null">({html.escape(rest)})</span></td>'
 
 
 def _figure(value: float, name: str) -> str:
