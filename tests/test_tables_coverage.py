@@ -191,3 +191,13 @@ def test_volume_counts_events_and_failures_by_hour(events_of):
         ("web01", MIDNIGHT + timedelta(hours=2), 1, 0),
     ]
     assert [row["events"] for row in rows(tables.volume(events, bucket="D"))] == [1, 3]
+
+
+def test_the_range_of_a_log_as_aureport_prints_it_follows_the_order_of_the_log(events_of):
+    """A clock that was turned back: the log begins with its second event and ends with its first."""
+    events = events_of(
+        {"segment": 1, "offset": 90, "success": False}, {"segment": 1, "offset": 0}, {"segment": 1, "offset": 50}
+    )
+    [row] = rows(tables.log_times(events, as_aureport=True))
+    assert tuple(row.values()) == ("web01", MIDNIGHT + timedelta(seconds=1), MIDNIGHT, 3)
+    assert [row["events"] for row in rows(tables.log_times(events, success=False))] == [1]
