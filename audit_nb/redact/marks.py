@@ -185,11 +185,12 @@ _ASSIGNMENT = re.compile(
         (?P<sign>:=|=>|==|[=:]) (?P<space>[ \t]{0,2}) (?P<quote>\\?["'])?""",
     re.VERBOSE,
 )
+# No group is repeated possessively, here and in the rules: before Python 3.11.5 that runs past a lookahead (gh-106052).
 _TO_THE_QUOTE = {
-    '"': re.compile(r'(?:[^"\\]|\\.)*+', re.DOTALL),
+    '"': re.compile(r'(?:[^"\\]++|\\.)*', re.DOTALL),
     "'": re.compile(r"[^']*+"),
-    '\\"': re.compile(r'(?:[^"\\]|\\(?!"))*+'),
-    "\\'": re.compile(r"(?:[^'\\]|\\(?!'))*+"),
+    '\\"': re.compile(r'(?:[^"\\]++|\\(?!"))*'),
+    "\\'": re.compile(r"(?:[^'\\]++|\\(?!'))*"),
 }
 _BEGINS_A_WORD = re.compile(r"(?:-{1,2}[\w.\-]*=)?")
 _TO_THE_NEXT = re.compile(r"[^\s&;,\"'|<>)}\]]*+")
