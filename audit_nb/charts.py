@@ -150,10 +150,12 @@ class Timeline:
 
     def draw(self, look: Look) -> "Figure":
         counts, step = self._counts(look)
-        figure, axes = _canvas(look, height=2.7 if look.width == WIDE else 2.9)
-        if not counts.empty:
-            self._stack(axes, counts, look, step)
-            _time_axis(axes, counts.index[0], look, step)
+        figure, axes = _canvas(look, height=0.5 if counts.empty else 2.7 if look.width == WIDE else 2.9)
+        if counts.empty:
+            axes.set_axis_off()  # numbers of nothing would stand there
+            return figure
+        self._stack(axes, counts, look, step)
+        _time_axis(axes, counts.index[0], look, step)
         return figure
 
     def data(self) -> "pd.DataFrame":

@@ -212,7 +212,8 @@ def headline(name: str, label: str, value: int, *, alarm: int | None = None, not
     one, _, many = words.translate(label, reader.language).partition("|")
     unit = one if value == 1 else many or one
     shown = "–" if reader.blind else words.number(value)
-    marked = f'<p class="nb-tile nb-{level}"><b>{html.escape(shown)}</b> {html.escape(unit)}</p>'
+    looks = "blind" if reader.blind else level
+    marked = f'<p class="nb-tile nb-{looks}"><b>{html.escape(shown)}</b> {html.escape(unit)}</p>'
     _display(marked, f"{shown} {unit}")
     known = None if reader.blind else int(value)
     _record(kind="headline", name=leave.slug(name), label=unit, value=known, level=level)
