@@ -111,7 +111,7 @@ class Visit:
         name = self.host.name
         origin = lineage.Origin(sftp.via, sftp.connection.host_key, datetime.now(UTC))
         before = self.archive.lineages(name)
-        seen: dict[int | None, list[Any]] = {}
+        seen: dict[int | None, list[tuple[Any, int]]] = {}
         changed = False
         with ExitStack() as stack:
             opened = _open_all(self, sftp, stack)
@@ -128,8 +128,7 @@ class Visit:
             for (remote, log), place in zip(logs, places, strict=True):
                 if self.new_segments != segments:  # the file before may have been a copy of this one
                     place = lineage.recognise(self.archive, name, log)
-                moment = None if place.whole else first_moment(log.read_at(place.held, EDGE))
-                seen.setdefault(place.source, []).append(moment)
+                seen.setdefault(place.source, []).extend([] if place.whole else [(log, place.held)])
                 finished = self._finished(remote, log, newest)
                 packed = packing.of(remote) if packing and self._packs and not place.whole else None
                 if packed:
@@ -137,8 +136,8 @@ class Visit:
                 changed |= self.take(log, place, origin, finished=finished)
                 if log is not remote:
                     self._remember(remote, place)
-        if not changed:
-            self._look_for_gap(before, seen)
+            if not changed:
+                self._look_for_gap(before, seen)
         return changed
 
     def _finished(self, remote: RemoteFile, log: Any, newest: int) -> bool:  # noqa: ANN401 - any Readable
@@ -222,7 +221,7 @@ class Visit:
 
     # A compressed file is brought over whole, unpacked here and remembered by size and ends: it travels once.
 
-    def _plain(self, remote: RemoteFile, seen: dict[int | None, list[Any]], stack: ExitStack) -> Any:  # noqa: ANN401
+    def _plain(self, remote: RemoteFile, seen: dict[int | None, list[tuple[Any, int]]], stack: ExitStack) -> Any:  # noqa: ANN401
         """The log inside a remote file: the file itself, or its unpacked copy; None when it is known or refused."""
         if compression(remote.head) is None:
             return remote
@@ -259,9 +258,10 @@ class Visit:
             },
         )
 
-    def _look_for_gap(self, before: dict[int, Lineage], seen: dict[int | None, list[Any]]) -> None:
+    def _look_for_gap(self, before: dict[int, Lineage], seen: dict[int | None, list[tuple[Any, int]]]) -> None:
         """Say from when to when records are missing because their file was gone before we came.
 
+        `seen` has, for each source, the files that go on with it and where what was new in them begins.
         That is so when the file that was written to last time is not on the host any more and what is there does not go
         on at the next serial.
         """
@@ -270,7 +270,8 @@ class Visit:
         if last is None or last in seen:
             return
         ended = self._last_moment(before[last])
-        found = sorted(moment for moments in seen.values() for moment in moments if moment and ended and moment > ended)
+        begun = [first_moment(log.read_at(held, EDGE)) for new in seen.values() for log, held in new]
+        found = sorted(moment for moment in begun if moment and ended and moment > ended)
         if ended is None or (found and found[0][1] <= ended[1] + 1):
             return
         until = _written(found[0][0]) if found else self.started_at.isoformat(timespec="milliseconds")
