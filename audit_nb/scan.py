@@ -8,7 +8,7 @@ A record is a header, a few numbers that nearly always differ, and its phrase: t
 Phrases repeat, so each distinct one is found once (`scan`) and cut into fields once (`cut`); a distinct value is
 decoded once, above.
 
-Bytes come in as a `Block`: whole lines and then PADDING bytes, so that eight bytes can be read at any place of the
+Bytes come in as a `Block`: whole lines and then PADDING bytes, so that sixteen bytes can be read at any place of the
 text. Every function is told where its text ends. Constants are unsigned 64-bit: mixed with signed ones they would
 become floats.
 """
@@ -24,7 +24,7 @@ import numpy as np
 
 log = logging.getLogger(__name__)
 
-PADDING = 16
+PADDING = 32
 Array = np.ndarray[Any, Any]
 
 
@@ -54,8 +54,7 @@ _NEWLINES = np.uint64(0x0A0A0A0A0A0A0A0A)
 _PARENS = np.uint64(0x2828282828282828)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _MIX2 = np.uint64(0xBF58476D1CE4E5B9)
-_U0, _U1, _U8 = np.uint64(0), np.uint64(1), np.uint64(8)
-_U29, _U32, _U56 = np.uint64(29), np.uint64(32), np.uint64(56)
+_U0, _U1, _U8, _U16, _U24, _U29, _U32, _U56, _U64 = (np.uint64(n) for n in (0, 1, 8, 16, 24, 29, 32, 56, 64))
 
 
 def _tail_masks() -> Array:
@@ -84,15 +83,31 @@ def _lowest(marks):
 
 @kernel
 def _hash(words, start, end, seed):
-    """A 64-bit hash of the bytes from start to end."""
-    h = seed ^ (np.uint64(end - start) * _MIX)
-    p = start
-    while p + 8 <= end:
+    """A 64-bit hash of the bytes from start to end; four lanes where they are many, for none need wait for another."""
+    size = np.uint64(end - start)
+    h = seed ^ (size * _MIX)
+    p, stop = np.uint64(start), np.uint64(end)
+    if size >= _U64:
+        h1, h2, h3 = h ^ _MIX, h ^ _MIX2, h ^ _ONES
+        while p + _U32 <= stop:
+            h = (h ^ words[p]) * _MIX
+            h1 = (h1 ^ words[p + _U8]) * _MIX
+            h2 = (h2 ^ words[p + _U16]) * _MIX
+            h3 = (h3 ^ words[p + _U24]) * _MIX
+            h ^= h >> _U29
+            h1 ^= h1 >> _U29
+            h2 ^= h2 >> _U29
+            h3 ^= h3 >> _U29
+            p += _U32
+        h = (h ^ h1) * _MIX2
+        h2 = (h2 ^ h3) * _MIX2
+        h ^= (h >> _U29) ^ h2 ^ (h2 >> _U32)
+    while p + _U8 <= stop:
         h = (h ^ words[p]) * _MIX
         h ^= h >> _U29
-        p += 8
-    if p < end:
-        h = (h ^ (words[p] & _TAIL[end - p])) * _MIX
+        p += _U8
+    if p < stop:
+        h = (h ^ (words[p] & _TAIL[stop - p])) * _MIX
         h ^= h >> _U29
     h = h * _MIX2
     return h ^ (h >> _U32)
@@ -101,12 +116,22 @@ def _hash(words, start, end, seed):
 @kernel
 def _same(words, a, b, length):
     """Whether the `length` bytes at a equal those at b."""
-    i = 0
-    while i + 8 <= length:
-        if words[a + i] != words[b + i]:
+    p, q, left = np.uint64(a), np.uint64(b), np.uint64(length)
+    while left >= _U32:
+        differ = (words[p] ^ words[q]) | (words[p + _U8] ^ words[q + _U8])
+        differ |= (words[p + _U16] ^ words[q + _U16]) | (words[p + _U24] ^ words[q + _U24])
+        if differ != _U0:
             return False
-        i += 8
-    return i == length or ((words[a + i] ^ words[b + i]) & _TAIL[length - i]) == _U0
+        p += _U32
+        q += _U32
+        left -= _U32
+    while left >= _U8:
+        if words[p] != words[q]:
+            return False
+        p += _U8
+        q += _U8
+        left -= _U8
+    return left == _U0 or ((words[p] ^ words[q]) & _TAIL[left]) == _U0
 
 
 @kernel
@@ -152,18 +177,29 @@ _NODE_IS, _TYPE_IS, _MSG_IS, _AUDIT = _word(b"node="), _word(b"type="), _word(b"
 
 
 @kernel
+def _marks(word, pattern):
+    """The high bit of each byte (and now and then of one behind it) that is the pattern's."""
+    x = word ^ pattern
+    return (x - _ONES) & ~x & _HIGH
+
+
+@kernel
 def _line_end(buf, words, p, limit):
     """Where the line that p stands in ends (its newline), and the first `audit(` from p on, or -1."""
     found = -1
     while p < limit:
-        w = words[p]
-        x = w ^ _NEWLINES
-        ends = (x - _ONES) & ~x & _HIGH
-        y = w ^ _PARENS
-        opens = (y - _ONES) & ~y & _HIGH
-        if (ends | opens) == _U0:
-            p += 8
+        at = np.uint64(p)
+        first, second = words[at], words[at + _U8]
+        marks = _marks(first, _NEWLINES) | _marks(first, _PARENS)
+        if (marks | _marks(second, _NEWLINES) | _marks(second, _PARENS)) == _U0:
+            p += 16
             continue
+        if marks == _U0:
+            p += 8
+            first = second
+            if p >= limit:
+                break
+        ends, opens = _marks(first, _NEWLINES), _marks(first, _PARENS)
         here = _lowest(ends) if ends != _U0 else 8
         if opens != _U0 and found < 0:
             for i in range(_lowest(opens), here):
@@ -291,9 +327,34 @@ def _head_before(buf, line, at):
 SHORTEST = 20
 
 #: What is known of a record's place, by column: its text from START to END, its line from LINE to NEXT (behind the
-#: newline), the word of its type, and where its body begins.
-START, END, LINE, NEXT, TYPE_START, TYPE_END, BODY = range(7)
-PLACES = 7
+#: newline), the word of its type, where its body begins, and its MARK.
+START, END, LINE, NEXT, TYPE_START, TYPE_END, BODY, MARK = range(8)
+PLACES = 8
+
+# Marks of a record that counts the serials of its boot otherwise: auditd's own are random, SYSTEM_BOOT says what it
+# says. auditd's first word after its start is DAEMON_START; what the kernel had kept for it follows.
+# SAME_NODE: the record before it, in the order of their places, has its node.
+DAEMON_MARK, BOOT_MARK, START_MARK, SAME_NODE = 1, 2, 4, 8
+_DAEMON, _BOOT, _DAEMON_START = _word(b"DAEMON_"), _word(b"SYSTEM_BOOT"), _word(b"DAEMON_START")
+_DAEMON_NUMBERS, _BOOT_NUMBER, _START_NUMBER = _word(b"12"), _word(b"1127"), _word(b"1200")
+
+
+@kernel
+def _is(buf, start, end, word):
+    """Whether the span is this word."""
+    return end - start == word.size and _starts_with(buf, start, end, word)
+
+
+@kernel
+def _mark_of(buf, t0, t1):
+    """The mark of a record of the type that stands from t0 to t1."""
+    c = buf[t0]
+    if c != 68 and c != 83 and c != 49:  # D, S, 1
+        return 0
+    if _starts_with(buf, t0, t1, _DAEMON) or (t1 - t0 == 4 and _starts_with(buf, t0, t1, _DAEMON_NUMBERS)):
+        started = _is(buf, t0, t1, _DAEMON_START) or _is(buf, t0, t1, _START_NUMBER)
+        return DAEMON_MARK | START_MARK if started else DAEMON_MARK
+    return BOOT_MARK if _is(buf, t0, t1, _BOOT) or _is(buf, t0, t1, _BOOT_NUMBER) else 0
 
 
 @kernel
@@ -306,6 +367,7 @@ def _keep(buf, row, at, begin, tail, after, type_start, type_end, body):
     row[TYPE_START] = type_start
     row[TYPE_END] = type_end
     row[BODY] = body + 1 if body < tail and buf[body] == 32 else body
+    row[MARK] = _mark_of(buf, type_start, type_end)
 
 
 @kernel
@@ -318,22 +380,23 @@ def find_records(buf, words, p, size, since, until, n, odd, places, time_ms, ser
     small.
     """
     nuls = blank_nuls = blank = passed = 0
+    before = before_end = -1
     while p < size:
         begin = p
         t = s = 0
-        t0 = t1 = 0
+        n0 = n1 = t0 = t1 = 0
         while p < size and buf[p] == 0:
             p += 1
         skipped = p - begin
         at = p
         body = -1
         if p < size and (buf[p] == 116 or buf[p] == 110):  # t, n
-            _, _, t0, t1, t, s, body = _head(buf, p, size)
+            n0, n1, t0, t1, t, s, body = _head(buf, p, size)
         stop, second = _line_end(buf, words, p if body < 0 else body, size)
         if body < 0 and second >= 0 and buf[p] != 123:  # a line of JSON is read otherwise
             at = _head_before(buf, p, second)
             if at >= 0:
-                _, _, t0, t1, t, s, body = _head(buf, at, stop)
+                n0, n1, t0, t1, t, s, body = _head(buf, at, stop)
                 if body >= 0:
                     _, second = _line_end(buf, words, body, stop + 1)
         after = stop + 1
@@ -348,6 +411,9 @@ def find_records(buf, words, p, size, since, until, n, odd, places, time_ms, ser
             else:
                 if n < time_ms.size:
                     _keep(buf, places[n], at, begin, tail, after, t0, t1, body)
+                    if before >= 0 and n1 - n0 == before_end - before and _same(words, n0, before, n1 - n0):
+                        places[n, MARK] |= SAME_NODE
+                    before, before_end = n0, n1
                     time_ms[n] = t
                     serial[n] = s
                 n += 1
@@ -492,8 +558,8 @@ def read_records(
             if types == type_start.size:
                 return -1, types, nodes, filled
         kind[r] = k
-        node[r] = -1
-        if t0 - p > 11:  # node=N type=
+        node[r] = node[r - 1] if place[MARK] & SAME_NODE else -1
+        if t0 - p > 11 and not place[MARK] & SAME_NODE:  # node=N type=
             m = _intern(words, p + 5, t0 - 6, 0, seed, node_table, node_hash, node_kind, node_start, node_end, nodes)
             if m == nodes:
                 nodes += 1
@@ -574,13 +640,6 @@ def hash_contents(count, chosen, name, phrase, raw_hash, mask, lead, row, number
         out[j] = h ^ (h >> _U32)
 
 
-# Marks of a record that counts the serials of its boot otherwise: auditd's own are random, SYSTEM_BOOT says what it
-# says. auditd's first word after its start is DAEMON_START; what the kernel had kept for it follows.
-DAEMON_MARK, BOOT_MARK, START_MARK = 1, 2, 4
-_DAEMON, _BOOT, _DAEMON_START = _word(b"DAEMON_"), _word(b"SYSTEM_BOOT"), _word(b"DAEMON_START")
-_DAEMON_NUMBERS, _BOOT_NUMBER, _START_NUMBER = _word(b"12"), _word(b"1127"), _word(b"1200")
-
-
 @kernel
 def survey_records(buf, words, count, places, seed, mark, node, node_table, node_hash, node_kind, node_start, node_end):
     """The marks and the node of each record.
@@ -590,14 +649,11 @@ def survey_records(buf, words, count, places, seed, mark, node, node_table, node
     nodes = 0
     for r in range(count):
         place = places[r]
-        p, t0, t1 = place[START], place[TYPE_START], place[TYPE_END]
-        mark[r] = 0
-        if _starts_with(buf, t0, t1, _DAEMON) or (t1 - t0 == 4 and _starts_with(buf, t0, t1, _DAEMON_NUMBERS)):
-            mark[r] = DAEMON_MARK
-            if _is(buf, t0, t1, _DAEMON_START) or _is(buf, t0, t1, _START_NUMBER):
-                mark[r] |= START_MARK
-        elif _is(buf, t0, t1, _BOOT) or _is(buf, t0, t1, _BOOT_NUMBER):
-            mark[r] = BOOT_MARK
+        p, t0 = place[START], place[TYPE_START]
+        mark[r] = place[MARK]
+        if mark[r] & SAME_NODE:
+            node[r] = node[r - 1]
+            continue
         node[r] = -1
         if t0 - p > 11:
             m = _intern(words, p + 5, t0 - 6, 0, seed, node_table, node_hash, node_kind, node_start, node_end, nodes)
@@ -704,30 +760,12 @@ for _i, _name in enumerate(_ENRICHED):
 
 
 @kernel
-def count_equals(buf, count, start, end):
-    """How many `=` and blanks the spans hold together: no more fields can be cut from them."""
-    n = 0
-    for i in range(count):
-        for p in range(start[i], end[i]):
-            if buf[p] == 61 or buf[p] == 32:
-                n += 1
-        n += 4
-    return n
-
-
-@kernel
 def _key_end(buf, p, end):
     """The place of the `=` if a key begins at p, else -1."""
     q = p
     while q < end and _KEY[buf[q]]:
         q += 1
     return q if q > p and q < end and buf[q] == 61 else -1
-
-
-@kernel
-def _is(buf, start, end, word):
-    """Whether the span is this word."""
-    return end - start == word.size and _starts_with(buf, start, end, word)
 
 
 @kernel
@@ -870,16 +908,17 @@ def _extends(buf, v):
 
 @kernel
 def cut(
-    buf, words, count, start, end, kind, is_avc, is_path, seed,
-    first_field, value_start, value_end, flags, slot, text_kind,
+    buf, words, count, start, end, kind, is_avc, is_path, is_execve, seed,
+    first_field, value_start, value_end, flags, slot, text_kind, argument, argument_slot,
     slot_table, slot_hash, slot_kind, slot_start, slot_end,
     form, pool, pool_words, form_table, form_hash, form_kind, form_start, form_end, repaired, raw_hash,
     again, slot_phrase,
 ):  # fmt: skip
     """Cut each distinct phrase into fields and a form: the phrase with `*` in the place of every value.
 
-    Fields of phrase i stand at first_field[i] … first_field[i + 1]; a slot is a distinct (type, half, key);
-    `again` says of a phrase that it has two fields of one slot.
+    Fields of phrase i stand at first_field[i] … first_field[i + 1]; a slot is a distinct (type, half, key), but all
+    arguments a0, a1, … of an EXECVE share one (a command may have thousands), and `argument` is their number, else -1.
+    `again` says of a phrase that it has two fields of one slot that is none of arguments.
     Returns (fields, slots, forms), or (-1, …) when there are more slots than the arrays hold.
     """
     n = slots = forms = 0
@@ -975,7 +1014,7 @@ def cut(
                         value_end[n] = w
                         flags[n] = f | TEXT
                         text_kind[n] = AVC_RESULT
-                        slot[n] = -1
+                        slot[n] = argument[n] = -1
                         n += 1
                         pool[o] = 42
                         o += 1
@@ -987,7 +1026,7 @@ def cut(
                         value_end[n] = brace - 1
                         flags[n] = f | TEXT
                         text_kind[n] = AVC_PERMISSIONS
-                        slot[n] = -1
+                        slot[n] = argument[n] = -1
                         n += 1
                         pool[o] = 42
                         pool[o + 1] = 32
@@ -1052,7 +1091,7 @@ def cut(
                 value_end[n] = w
                 flags[n] = f | TEXT
                 text_kind[n] = MESSAGE if (opening and nested) else STRAY
-                slot[n] = -1
+                slot[n] = argument[n] = -1
                 n += 1
                 pool[o] = 42
                 o += 1
@@ -1061,10 +1100,23 @@ def cut(
                 continue
             opening = False
             # A field: its key …
-            s = _intern(
-                words, p, equals, t * 2 + (1 if half else 0), seed,
-                slot_table, slot_hash, slot_kind, slot_start, slot_end, slots,
-            )  # fmt: skip
+            number = -1
+            if is_execve[t] and equals - p > 1 and buf[p] == 97:
+                v, e = _digits(buf, p + 1, 9)
+                if e == equals and (buf[p + 1] != 48 or e == p + 2):
+                    number = v
+            kind_of_slot = t * 2 + (1 if half else 0)
+            if number < 0:
+                s = _intern(
+                    words, p, equals, kind_of_slot, seed, slot_table, slot_hash, slot_kind, slot_start, slot_end, slots
+                )
+            else:
+                s = argument_slot[kind_of_slot]
+                if s < 0:
+                    s = argument_slot[kind_of_slot] = slots
+                    slot_kind[s] = kind_of_slot
+                    slot_start[s] = p
+                    slot_end[s] = equals
             if s == slots:
                 slot_phrase[s] = -1
                 slots += 1
@@ -1178,7 +1230,8 @@ def cut(
             flags[n] = f
             text_kind[n] = -1
             slot[n] = s
-            if slot_phrase[s] == i:
+            argument[n] = number
+            if slot_phrase[s] == i and number < 0:
                 again[i] = 1
             slot_phrase[s] = i
             n += 1
@@ -1311,30 +1364,131 @@ def sort_by_event(count, event, place, out):
         place[e] += 1
 
 
+@kernel
+def mark_codes(codes, bits):
+    """Set the bit of each code that is none of -1, as Arrow marks what is not null; returns how many are null."""
+    nulls = 0
+    for i in range(codes.size):
+        if codes[i] >= 0:
+            bits[i >> 3] |= 1 << (i & 7)
+        else:
+            nulls += 1
+    return nulls
+
+
+@kernel
+def mark_numbers(values, filled, unset, bits):
+    """As `mark_codes`, for the numbers that are filled and are not `unset`, which is none where it is below 0."""
+    nulls = 0
+    for i in range(values.size):
+        if filled[i] and (unset < 0 or values[i] != unset):
+            bits[i >> 3] |= 1 << (i & 7)
+        else:
+            nulls += 1
+    return nulls
+
+
+@kernel
+def read_codes(values, filled, out):
+    """The values that are filled as 32-bit codes, -1 for the others."""
+    for i in range(values.size):
+        out[i] = values[i] if filled[i] else -1
+
+
+@kernel
+def find_nameless(values, filled, codes, unset, out):
+    """The places of numbers that are known but have no code; returns how many."""
+    n = 0
+    for i in range(values.size):
+        if codes[i] < 0 and filled[i] and values[i] != unset:
+            out[n] = i
+            n += 1
+    return n
+
+
+@kernel
+def number_few(values, table, places, found, out):
+    """Number the distinct values by arrival; returns how many, or -1: more than half the table's size."""
+    n = 0
+    mask = table.size - 1
+    for i in range(values.size):
+        v = values[i]
+        h = np.uint64(v) * _MIX
+        k = np.int64((h ^ (h >> _U32)) & np.uint64(mask))
+        while True:
+            m = places[k]
+            if m < 0:
+                if n * 2 >= table.size:
+                    return -1
+                table[k] = v
+                places[k] = n
+                found[n] = v
+                out[i] = n
+                n += 1
+                break
+            if table[k] == v:
+                out[i] = m
+                break
+            k = (k + 1) & mask
+    return n
+
+
+@kernel
+def trace(
+    count, order, offsets, places, piece_start, shift, form_key, mask, form, phrase, piece, position, length, gap
+):
+    """Where each record's line lies in all segments of its host, by event: see `events.RECORD`."""
+    last = 0
+    for j in range(count):
+        row = places[order[j]]
+        line = row[LINE]
+        while line < piece_start[last]:
+            last -= 1
+        while line >= piece_start[last + 1]:
+            last += 1
+        piece[j] = last
+        position[j] = line + shift[last]
+        length[j] = row[NEXT] - line
+        gap[j] = position[j] - (position[j - 1] + length[j - 1]) if j else 0
+        form_key[j] = (np.int64(mask[order[j]]) << 32) + form[phrase[order[j]]]
+    for e in range(offsets.size - 1):
+        if offsets[e] < count:
+            gap[offsets[e]] = 0
+
+
 # What stands for a field that was read as a number in front of the phrase: NUMBER_FIELD - i for NUMBERS[i], and the
 # lone ones.
 NUMBER_FIELD, LONE_PID_FIELD, ITEM_FIELD = -10, -2, -3
 
 
 @kernel
-def fill(count, order, event, phrase, first_field, target, value, mask, lead, pid_column, matrix, filled):
-    """matrix[column, event] = the value of the first record, in `order`, that has one."""
+def fill(count, order, event, phrase, first_field, target, value, mask, lead, pid_column, matrix, filled, given):
+    """matrix[column, event] = the value of the first record, in `order`, that has one.
+
+    `given` goes from 1 to 0 where a record has a value that another one filled in before.
+    """
     for j in range(count):
         r = order[j]
         e = event[r]
-        if mask[r] & LONE_PID_BIT and not filled[pid_column, e]:
-            matrix[pid_column, e] = lead[r]
-            filled[pid_column, e] = 1
+        if mask[r] & LONE_PID_BIT:
+            if filled[pid_column, e]:
+                given[r] = 0
+            else:
+                matrix[pid_column, e] = lead[r]
+                filled[pid_column, e] = 1
         h = phrase[r]
         for f in range(first_field[h], first_field[h + 1]):
             c = target[f]
-            if c >= 0 and not filled[c, e]:
-                matrix[c, e] = value[f]
-                filled[c, e] = 1
+            if c >= 0:
+                if filled[c, e]:
+                    given[r] = 0
+                else:
+                    matrix[c, e] = value[f]
+                    filled[c, e] = 1
 
 
 @kernel
-def fill_numbers(count, order, event, row, mask, numbers, columns, success_column, matrix, filled):
+def fill_numbers(count, order, event, row, mask, numbers, columns, success_column, matrix, filled, given):
     """As `fill`, for the numbers in front of the phrases of SYSCALL records."""
     for j in range(count):
         r = order[j]
@@ -1345,25 +1499,32 @@ def fill_numbers(count, order, event, row, mask, numbers, columns, success_colum
         bits = mask[r]
         for i in range(columns.size):
             c = columns[i]
-            if bits & (1 << i) and not filled[c, e]:
-                matrix[c, e] = numbers[k, i]
-                filled[c, e] = 1
+            if bits & (1 << i):
+                if filled[c, e]:
+                    given[r] = 0
+                else:
+                    matrix[c, e] = numbers[k, i]
+                    filled[c, e] = 1
         if bits & (YES_BIT | NO_BIT) and not filled[success_column, e]:
             matrix[success_column, e] = 1 if bits & YES_BIT else 0
             filled[success_column, e] = 1
 
 
+# Whether fields of a phrase stand in `other`: of a plain one none, of others none where its record is `given`.
+NOT_PLAIN, PLAIN, GIVEN_IS_PLAIN = 0, 1, 2
+
+
 @kernel
 def find_others(
     count, order, event, phrase, first_field, target, value, always, plain, argument, several_execve,
-    mask, again, lead, row, numbers, columns, pid_column, item_of_record, matrix, record_out, field_out,
+    mask, again, lead, row, numbers, columns, pid_column, item_of_record, matrix, given, record_out, field_out,
 ):  # fmt: skip
     """The (record, field) of everything that the columns do not give back.
 
     Returns how many, though the arrays may hold fewer.
 
     A number in front of a phrase that has its name `again` goes there too, so that both keep their order. Of a `plain`
-    phrase no field goes there.
+    phrase no field goes there. Of a `given` record the columns hold all, but for an `arch` that has been altered since.
     """
     n = 0
     room = record_out.size
@@ -1374,6 +1535,13 @@ def find_others(
         bits = mask[r]
         twice = again[h]
         k = row[r]
+        if k >= 0 and given[r] and plain[h] == GIVEN_IS_PLAIN and not twice:
+            if bits & 1 and matrix[columns[0], e] != numbers[k, 0]:
+                if n < room:
+                    record_out[n] = r
+                    field_out[n] = NUMBER_FIELD
+                n += 1
+            continue
         if k >= 0:
             for i in range(columns.size):
                 if bits & (1 << i) and (twice & (1 << i) or matrix[columns[i], e] != numbers[k, i]):
@@ -1392,7 +1560,7 @@ def find_others(
                 record_out[n] = r
                 field_out[n] = ITEM_FIELD
             n += 1
-        if plain[h]:
+        if plain[h] == PLAIN or (plain[h] == GIVEN_IS_PLAIN and given[r]):
             continue
         for f in range(first_field[h], first_field[h + 1]):
             c = target[f]

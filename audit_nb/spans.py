@@ -141,6 +141,7 @@ class Spans:
     flags: Array = field(default_factory=lambda: np.zeros(0, np.uint8))
     slot: Array = field(default_factory=lambda: np.zeros(0, np.int32))
     text_kind: Array = field(default_factory=lambda: np.zeros(0, np.int8))
+    argument: Array = field(default_factory=lambda: np.zeros(0, np.int32))
     # slots and forms
     slots: list[tuple[int, bool, str]] = field(default_factory=list)
     forms: list[str] = field(default_factory=list)
@@ -277,6 +278,7 @@ def _add_records(found: Found, records: list[tuple[int, int, int, int]], plain: 
     places[:, :4] = records
     scan.read_heads(found.block.buf, n, places, time_ms, serial)
     places = np.concatenate([found.places, places])
+    places[:, scan.MARK] &= ~scan.SAME_NODE
     order = np.lexsort((places[:, scan.START], places[:, scan.LINE]))
     found.places = places[order]
     found.time_ms = np.concatenate([found.time_ms, time_ms])[order]
@@ -318,22 +320,25 @@ def _cut(spans: Spans) -> None:
     """Cut the distinct phrases into fields; a slot is a distinct (type, half, key)."""
     phrases, block = spans.phrases, spans.found.block
     count = phrases.count
-    most = int(scan.count_equals(block.buf, count, phrases.start, phrases.end))
     text = int((phrases.end[:count].astype(np.int64) - phrases.start[:count]).sum())
+    most = text // 2 + 4 * count  # a field is two bytes and more; what is not used of the arrays takes no memory
     pool = np.zeros(text + most + 64, np.uint8)
     is_avc = np.array([name in ("AVC", "USER_AVC", "1400", "1107") for name in spans.types] or [False])
     is_path = np.array([name in ("PATH", "1302") for name in spans.types] or [False])
+    is_execve = np.array([name in ("EXECVE", "1309") for name in spans.types] or [False])
     room = 4096
     while True:
         slots, forms = Interned(room), Interned(max(count, 1))
         first_field = np.empty(count + 1, np.int64)
-        value_start, value_end, slot = (np.empty(most, np.int32) for _ in range(3))
+        value_start, value_end, slot, argument = (np.empty(most, np.int32) for _ in range(4))
+        argument_slot = np.full(2 * len(is_execve), -1, np.int32)
         flags, text_kind = np.empty(most, np.uint8), np.empty(most, np.int8)
         again, slot_phrase = np.empty(count, np.uint8), np.empty(room, np.int32)
         form, repaired, raw_hash = np.empty(count, np.int32), np.empty(count, np.uint8), np.empty(count, np.uint64)
         n, slots.count, forms.count = scan.cut(
-            block.buf, block.words, count, phrases.start, phrases.end, phrases.kind, is_avc, is_path, spans.seed,
-            first_field, value_start, value_end, flags, slot, text_kind, *slots.arrays,
+            block.buf, block.words, count, phrases.start, phrases.end, phrases.kind, is_avc, is_path, is_execve,
+            spans.seed, first_field, value_start, value_end, flags, slot, text_kind, argument, argument_slot,
+            *slots.arrays,
             form, pool, scan.overlapping(pool), *forms.arrays, repaired, raw_hash,
             again, slot_phrase,
         )  # fmt: skip
@@ -342,7 +347,7 @@ def _cut(spans: Spans) -> None:
         room *= 16
     spans.first_field, spans.form, spans.repaired, spans.raw_hash = first_field, form, repaired, raw_hash
     spans.value_start, spans.value_end, spans.slot = value_start[:n], value_end[:n], slot[:n]
-    spans.flags, spans.text_kind, spans.again = flags[:n], text_kind[:n], again
+    spans.flags, spans.text_kind, spans.argument, spans.again = flags[:n], text_kind[:n], argument[:n], again
     kinds = slots.kind[: slots.count].tolist()
     spans.slots = [(kind >> 1, bool(kind & 1), key) for kind, key in zip(kinds, slots.texts(block.buf), strict=True)]
     spans.forms = forms.texts(pool)
