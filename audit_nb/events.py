@@ -16,12 +16,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from audit_nb import columns, fields, redact, scan
+from audit_nb import columns, fields, redact, scan, texts
 from audit_nb.boots import Boots, Changes, boots_of
 from audit_nb.copies import drop_copies
 from audit_nb.fields import IdMap
 from audit_nb.spans import EVER, Account, Found, Piece, Spans, find, read_spans
-from audit_nb.texts import Words
+from audit_nb.texts import Lists, Words
 from audit_nb.values import CONTINUES, MATRIX, MEMBERS, Values, distinct
 
 Array = np.ndarray[Any, Any]
@@ -235,6 +235,7 @@ _NUMBER_ROWS = np.array([MATRIX["syscall_nr" if name == "syscall" else name] for
 # The end of a session names what was typed when it began, and succeeds though that was nobody: login(1) goes on with
 # the account of a first, failed try.
 _CLOSING = ("USER_END", "CRED_DISP")
+_ALTERED = (MATRIX["arch"], MATRIX["cmd"])  # columns whose values are taken back after they were filled in
 _HEX_NUMBERS = ("arch", "a0", "a1", "a2", "a3")
 
 
@@ -279,6 +280,7 @@ class _Builder:
         rank[by_time] = np.arange(n, dtype=np.int32)
         self.event = rank[spans.event]
         self.first = first[by_time]
+        self.days = distinct(self.found.time_ms[self.first] // 86_400_000)
         self.by_event = np.empty(len(self.event), np.int32)
         self.offsets = np.concatenate([[0], np.cumsum(np.bincount(self.event, minlength=n))]).astype(np.int32)
         scan.sort_by_event(len(self.event), self.event, self.offsets[:-1].copy(), self.by_event)
@@ -300,9 +302,9 @@ class _Builder:
         But a program says itself whether what it tells of succeeded: its message arrives all the same.
         """
         spans, n = self.spans, len(self.first)
-        # One event's values lie side by side: the loops below fill event by event.
-        self.matrix = np.zeros((n, len(MATRIX)), np.int64).T
-        self.filled = np.zeros((n, len(MATRIX)), np.uint8).T
+        self.matrix = np.zeros((len(MATRIX), n), np.int64)
+        self.filled = np.zeros((len(MATRIX), n), np.uint8)
+        self.given = np.ones(len(self.event), np.uint8)  # by record: it has no value that another one filled in
         self.in_matrix = np.where(self.values.target < 1000, self.values.target, -1).astype(np.int32)
         is_syscall = self._is("SYSCALL")
         syscalls = np.flatnonzero(is_syscall).astype(np.int32)
@@ -310,12 +312,12 @@ class _Builder:
         self._fill_spoken(syscalls)
         scan.fill_numbers(
             len(syscalls), syscalls, self.event, spans.row, spans.mask, spans.numbers, _NUMBER_ROWS, MATRIX["success"],
-            self.matrix, self.filled,
+            self.matrix, self.filled, self.given,
         )  # fmt: skip
         for order in (syscalls, rest):
             scan.fill(
                 len(order), order, self.event, spans.phrase, spans.first_field, self.in_matrix, self.values.value,
-                spans.mask, spans.lead, MATRIX["pid"], self.matrix, self.filled,
+                spans.mask, spans.lead, MATRIX["pid"], self.matrix, self.filled, self.given,
             )  # fmt: skip
         self.argv, self.several_execve = self._argv()
 
@@ -330,7 +332,7 @@ class _Builder:
         spans = self.spans
         scan.fill(
             len(spoken), spoken, self.event, spans.phrase, spans.first_field, result, self.values.value,
-            np.zeros_like(spans.mask), spans.lead, MATRIX["pid"], self.matrix, self.filled,
+            np.zeros_like(spans.mask), spans.lead, MATRIX["pid"], self.matrix, self.filled, self.given,
         )  # fmt: skip
 
     def _argv(self) -> tuple[Array, Array]:
@@ -341,9 +343,16 @@ class _Builder:
         several = np.bincount(events, minlength=n) > 1
         codes = np.full(n, -1, np.int32)
         codes[events] = self.values.phrase_argv[phrases]
-        for e in np.flatnonzero(several | (codes == CONTINUES)).tolist():
-            here = slice(np.searchsorted(events, e), np.searchsorted(events, e, side="right"))
-            codes[e] = self.values.argv_of(phrases[here].tolist())
+        together = np.flatnonzero(several | (codes == CONTINUES))
+        bounds = zip(
+            *(np.searchsorted(events, together, side=side).tolist() for side in ("left", "right")), strict=True
+        )
+        known: dict[tuple[int, ...], int] = {}
+        for e, (begin, end) in zip(together.tolist(), bounds, strict=True):
+            mine = tuple(phrases[begin:end].tolist())
+            if mine not in known:
+                known[mine] = self.values.argv_of(mine)
+            codes[e] = known[mine]
         return codes, several.astype(np.uint8)
 
     # ------------------------------------------------------------------------------------------------------ the others
@@ -355,6 +364,7 @@ class _Builder:
             len(spans.event), self.by_event, self.event, spans.phrase, spans.first_field, self.in_matrix, values.value,
             values.always, self._is_plain(), values.argument, self.several_execve, spans.mask, values.again, spans.lead,
             spans.row, spans.numbers, _NUMBER_ROWS, MATRIX["pid"], self._item_of_record(), self.matrix,
+            self.given,
         )  # fmt: skip
         room = 2 * len(spans.event)
         while True:
@@ -378,10 +388,12 @@ class _Builder:
         return _lists(others, event, len(self.first)), self._unread(event, keys, texts)
 
     def _is_plain(self) -> Array:
-        """By phrase: no field of it fills the matrix, nor stands in `other` for itself."""
-        values = self.values
-        busy = (self.in_matrix >= 0) | (values.always != 0) | (values.argument != 0)
-        return (np.bincount(values.phrase[busy], minlength=len(self.spans.form)) == 0).astype(np.uint8)
+        """By phrase: PLAIN, where no field of it fills the matrix, nor stands in `other` for itself; see `scan`."""
+        values, n = self.values, len(self.spans.form)
+        for_itself = (values.always != 0) | (values.argument != 0) | np.isin(self.in_matrix, _ALTERED)
+        busy = np.bincount(values.phrase[(self.in_matrix >= 0) | for_itself], minlength=n) > 0
+        looked_at = np.bincount(values.phrase[for_itself], minlength=n) > 0
+        return np.where(~busy, scan.PLAIN, np.where(looked_at, scan.NOT_PLAIN, scan.GIVEN_IS_PLAIN)).astype(np.uint8)
 
     def _other_codes(self, record: Array, chosen: Array) -> tuple[Array, Array, Array]:
         """The codes of key, value and bytes of what stands in `other`."""
@@ -475,17 +487,22 @@ class _Builder:
     def _codes(self, name: str) -> Array:
         """A text column's codes; -1 is null."""
         i = MATRIX[name]
-        return np.where(self.filled[i] != 0, self.matrix[i], -1).astype(np.int32)
+        codes = np.empty(len(self.first), np.int32)
+        scan.read_codes(self.matrix[i], self.filled[i], codes)
+        return codes
 
     def _number_columns(self) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for name in columns.NUMBER_COLUMNS[1:]:  # all but `arch`
-            values, null = self._number(name)
+            i = MATRIX[name]
+            values, bits = self.matrix[i], texts.no_bits(len(self.first))
+            nulls = scan.mark_numbers(values, self.filled[i], _unset(name), bits)
             if name == "success":
-                values = values != 0
+                made[name] = pa.array(values != 0, mask=self.filled[i] == 0)
             elif name in columns.SMALL:
-                values = values.astype(np.int32)
-            made[name] = pa.array(values, mask=null)
+                made[name] = texts.column(pa.int32(), values.astype(np.int32), bits, nulls)
+            else:
+                made[name] = texts.column(pa.int64(), values, bits, nulls)
         return made
 
     def _text_columns(self) -> dict[str, Any]:
@@ -493,30 +510,32 @@ class _Builder:
         made: dict[str, Any] = {name: self.values.words[name].array(self._codes(name)) for name in names}
         for name in (*columns.NAMED, "id"):
             made[f"{name}_name"] = self._names(name, self.known.ids.groups if "gid" in name else self.known.ids.users)
-        words = Words()
-        keys = [[words.code(key) for key in fields.split_keys(text)] for text in self.values.words["key"].texts]
-        made["keys"] = _take_lists(keys, self._codes("key"), words)
+        words, lists = Words(), Lists()
+        texts_of_keys = self.values.words["key"].texts
+        keys = [lists.code([words.code(key) for key in fields.split_keys(text)]) for text in texts_of_keys]
+        made["keys"] = lists.array(np.array([*keys, -1], np.int32)[self._codes("key")], words)
         return made
 
     def _names(self, name: str, known: Mapping[int, str]) -> pa.Array:
         """The names of an id: auditd's own, else the host's id map's."""
         words, codes = self.values.words[f"{name}_name"], self._codes(f"{name}_name")
-        values, null = self._number(name)
-        missing = (codes < 0) & ~null
-        if missing.any():
-            ids, inverse = distinct(values[missing])
-            self._note_asked(known, np.flatnonzero(missing), values[missing])
-            found = [words.code(known[i]) if i in known else -1 for i in ids.tolist()]
-            codes[missing] = np.array(found, np.int32)[inverse]
+        i = MATRIX[name]
+        nameless = np.empty(len(codes), np.int32)
+        nameless = nameless[: scan.find_nameless(self.matrix[i], self.filled[i], codes, _unset(name), nameless)]
+        if len(nameless):
+            codes[nameless] = self._named(words, known, nameless, self.matrix[i][nameless])
         return words.array(codes)
 
-    def _note_asked(self, known: Mapping[int, str], events: Array, ids: Array) -> None:
-        """Remember on which days names of these ids were looked for."""
-        days = self.found.time_ms[self.first[events]] // 86_400_000
+    def _named(self, words: Words, known: Mapping[int, str], events: Array, ids: Array) -> Array:
+        """The codes of the names that the id map gives to these ids of events; remembers that they were looked for."""
         different, number = distinct(ids)
-        pairs = distinct(days * len(different) + number)[0]
+        names = different.tolist()
+        found = np.array([words.code(known[i]) if i in known else -1 for i in names], np.int32)
+        days, day = self.days
+        pairs = distinct(day[events].astype(np.int64) * len(names) + number)[0] if len(days) > 1 else range(len(names))
         asked = self.asked["groups" if known is self.known.ids.groups else "users"]
-        asked.update((pair // len(different), int(different[pair % len(different)])) for pair in pairs.tolist())
+        asked.update((int(days[one // len(names)]), names[one % len(names)]) for one in map(int, pairs))
+        return found[number]
 
     def _call_columns(self) -> dict[str, Any]:
         """`arch`, `syscall` and `errno`, interpreted once for each distinct combination."""
@@ -551,26 +570,44 @@ class _Builder:
     def _shown_columns(self) -> dict[str, Any]:
         """What a reader may see: `command` and `account`, secrets masked; and `argv`, which nobody is shown."""
         cmd, cmd_texts = self._codes("cmd"), self.values.words["cmd"].texts
-        shown, arguments = Words(), self.values.arguments
-        command = np.full(len(cmd), -1, np.int32)
-        for codes, texts, render in (
-            (self._codes("data"), self.values.words["data"].texts, _keystrokes),
-            (cmd, cmd_texts, _text),
-            (self.argv, self.values.argv.texts, lambda argv: _command(tuple(arguments.texts[one] for one in argv))),
-        ):
-            rendered = np.full(len(texts) + 1, -1, np.int32)
-            for code in distinct(codes[codes >= 0])[0].tolist():
-                rendered[code] = shown.code(render(texts[code]))
-            command = np.where(codes >= 0, rendered[codes], command)
+        arguments = self.values.arguments
+        command = self._commands(cmd)
         # USER_CMD holds one text; what is split at single blanks can be joined again.
-        split = [self.values.argv.code(tuple(arguments.code(word) for word in text.split(" "))) for text in cmd_texts]
+        split = [self.values.argv.code([arguments.code(word) for word in text.split(" ")]) for text in cmd_texts]
         argv = np.where((self.argv < 0) & (cmd >= 0), np.array([*split, -1], np.int32)[cmd], self.argv)
         self.matrix[MATRIX["cmd"], (self.argv >= 0) & (cmd >= 0)] = -1  # the column holds the other's arguments
         return {
-            "argv": _take_lists(self.values.argv.texts, argv, arguments),
-            "command": shown.array(command),
+            "argv": self.values.argv.array(argv, arguments),
+            "command": command,
             "account": self._accounts(self._codes("acct")),
         }
+
+    def _commands(self, cmd: Array) -> pa.DictionaryArray:
+        """What was typed, else the command of USER_CMD, else the arguments; each distinct one is masked once."""
+        parts: list[pa.Array] = []
+        taken = np.full(len(cmd), -1, np.int32)
+        for codes, masked in (
+            (self._codes("data"), self._masked_keystrokes),
+            (cmd, self._masked_texts),
+            (self.argv, self._masked_arguments),
+        ):
+            chosen = np.flatnonzero(codes >= 0)
+            used, number = distinct(codes[chosen])
+            taken[chosen] = number + sum(map(len, parts))
+            parts.append(masked(used))
+        every = pa.concat_arrays(parts).dictionary_encode()
+        found = np.append(every.indices.to_numpy(), np.int32(-1))
+        return texts.encoded(found[taken], every.dictionary)
+
+    def _masked_keystrokes(self, codes: Array) -> pa.Array:
+        typed = self.values.words["data"].texts
+        return pa.array([_keystrokes(typed[code]) for code in codes.tolist()], pa.string())
+
+    def _masked_texts(self, codes: Array) -> pa.Array:
+        return redact.texts(self.values.words["cmd"].all().take(pa.array(codes)))
+
+    def _masked_arguments(self, codes: Array) -> pa.Array:
+        return redact.commands(self.values.argv.array(codes, self.values.arguments))
 
     def _accounts(self, acct: Array) -> pa.Array:
         """The account as it is shown: the name, unless it failed and nobody is known by it."""
@@ -640,11 +677,9 @@ class _Builder:
         words = self.values.words[f"{name}_name"]
         ids, has = codes[name]
         named = np.where(codes[f"{name}_name"][1], codes[f"{name}_name"][0], -1)
-        missing = has & (named < 0)
-        if missing.any():
-            owners, inverse = distinct(ids[missing])
-            self._note_asked(known, self.event[paths[missing]], ids[missing])
-            named[missing] = np.array([words.code(known[i]) if i in known else -1 for i in owners.tolist()])[inverse]
+        missing = np.flatnonzero(has & (named < 0))
+        if len(missing):
+            named[missing] = self._named(words, known, self.event[paths[missing]], ids[missing])
         return words.array(named)
 
     def _sockets(self) -> pa.Array:
@@ -679,19 +714,18 @@ class _Builder:
                 "offset": pa.array([], pa.int64()),
                 "records": pa.array([], SCHEMA.field("records").type),
             }
-        line, after = self.found.places[order, scan.LINE], self.found.places[order, scan.NEXT]
-        piece = (np.searchsorted(self.found.piece_start, line, side="right") - 1).astype(np.int32)
         shift = np.array([one.position for one in pieces]) - self.found.piece_start[:-1]
-        position = line + shift[piece]
-        length = after - line
-        gap = np.zeros(len(order), np.int64)
-        gap[1:] = position[1:] - (position[:-1] + length[:-1])
-        first = self.offsets[:-1]
-        gap[first] = 0
-        forms, inverse = distinct((spans.mask[order].astype(np.int64) << 32) + spans.form[spans.phrase[order]])
+        n, first = len(order), self.offsets[:-1]
+        piece, length = np.empty(n, np.int32), np.empty(n, np.int32)
+        form_key, position, gap = (np.empty(n, np.int64) for _ in range(3))
+        scan.trace(
+            n, order, self.offsets, self.found.places, self.found.piece_start, shift, form_key, spans.mask, spans.form,
+            spans.phrase, piece, position, length, gap,
+        )  # fmt: skip
+        forms, inverse = distinct(form_key)
         words = Words()
         codes = [words.code(_numbers_form(int(one) >> 32) + spans.forms[one & 0xFFFFFFFF]) for one in forms.tolist()]
-        members = [pa.array(gap), pa.array(length, pa.int32()), words.array(np.array(codes, np.int32)[inverse])]
+        members = [pa.array(gap), pa.array(length), words.array(np.array(codes, np.int32)[inverse])]
         struct = pa.StructArray.from_arrays(members, names=["gap", "length", "form"])
         in_segment = np.array([one.offset - one.position for one in pieces])[piece[first]]
         segments = np.array([one.segment for one in pieces], np.int32)[piece[first]]
@@ -702,11 +736,13 @@ class _Builder:
         }
 
 
+def _unset(name: str) -> int:
+    """The number that says in this column that there is none; -1 where no number does."""
+    return columns.UNSET if name in columns.ID_COLUMNS or name == "id" else -1
+
+
 _SSHD = "/usr/sbin/sshd"
 _NO_SOCKET = (None, None, None, None)
-# Commands are repeated through the whole log; to mask one costs more than all the rest of its event.
-_command = lru_cache(maxsize=32768)(redact.command)
-_text = lru_cache(maxsize=4096)(redact.text)
 _decode_socket = lru_cache(maxsize=8192)(fields.decode_socket)
 _keystrokes = lru_cache(maxsize=4096)(redact.keystrokes)
 _CALL_NUMBERS = ("arch", "syscall_nr", "exit")
@@ -757,20 +793,6 @@ def _lists(values: pa.Array, event: Array, events: int) -> pa.Array:
     counts = np.bincount(event, minlength=events)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(counts == 0))
-
-
-def _take_lists(lists: Sequence[Sequence[int]], codes: Array, words: Words) -> pa.Array:
-    """A column of lists of words: the distinct lists by number, -1 is null."""
-    flat = np.array([word for one in lists for word in one], np.int32)
-    sizes = np.array([len(one) for one in lists], np.int64)
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    chosen = codes[codes >= 0]
-    counts = np.zeros(len(codes), np.int64)
-    counts[codes >= 0] = sizes[chosen]
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
-    taken = flat[np.repeat(starts[:-1][chosen], sizes[chosen]) + within]
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), words.array(taken), mask=pa.array(codes < 0))
 
 
 def _encoded(values: pa.Array, taken: pa.Array) -> pa.Array:

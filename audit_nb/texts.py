@@ -4,6 +4,7 @@ A value in quotes, or plain hexadecimal of ASCII, is copied as it is by a compil
 `fields` (names that are not ASCII, abstract sockets, keys of several rules) comes as a Python text.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,13 +53,73 @@ class Words:
             self._texts = ([] if self.copied is None else self.copied.to_pylist()) + self._decoded
         return self._texts
 
+    def all(self, kind: pa.DataType | None = None) -> pa.Array:
+        """All of them by number, as an Arrow array."""
+        words = pa.array(self._decoded, kind or pa.string())
+        if self.copied is None:
+            return words
+        return pa.concat_arrays([self.copied, words]) if len(words) else self.copied
+
     def array(self, codes: Array, kind: pa.DataType | None = None) -> pa.DictionaryArray:
         """The column of these numbers; -1 is null."""
-        codes = codes.astype(np.int32, copy=False)
-        words = pa.array(self._decoded, kind or pa.string())
-        if self.copied is not None:
-            words = pa.concat_arrays([self.copied, words]) if len(words) else self.copied
-        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), words)
+        return encoded(codes, self.all(kind))
+
+
+def encoded(codes: Array, words: pa.Array) -> pa.DictionaryArray:
+    """The words of these numbers; -1 is null."""
+    codes = np.ascontiguousarray(codes, np.int32)
+    bits = no_bits(len(codes))
+    indices = column(pa.int32(), codes, bits, scan.mark_codes(codes, bits))
+    return pa.DictionaryArray.from_arrays(indices, words, safe=False)
+
+
+def no_bits(length: int) -> Array:
+    """Arrow's marks of what is not null, none of them set."""
+    return np.zeros((length + 7) >> 3, np.uint8)
+
+
+def column(kind: pa.DataType, values: Array, bits: Array, nulls: int) -> pa.Array:
+    """These numbers as an Arrow array, which lends their memory; `bits` marks what is not null."""
+    marks = pa.py_buffer(bits) if nulls else None
+    return pa.Array.from_buffers(kind, len(values), [marks, pa.py_buffer(values)], nulls)
+
+
+class Lists:
+    """Lists of numbers, numbered themselves: first those that a compiled loop found, then those that Python made."""
+
+    def __init__(self) -> None:
+        self._flat: list[Array] = [np.zeros(0, np.int32)]
+        self._starts: list[Array] = [np.zeros(0, np.int64)]
+        self._sizes: list[Array] = [np.zeros(0, np.int64)]
+        self._codes: dict[bytes, int] = {}
+        self._count = self._room = 0
+
+    def add(self, flat: Array, starts: Array, ends: Array) -> None:
+        """Number the lists flat[start:end]."""
+        self._starts.append(starts.astype(np.int64) + self._room)
+        self._sizes.append((ends - starts).astype(np.int64))
+        self._flat.append(flat.astype(np.int32, copy=False))
+        self._count, self._room = self._count + len(starts), self._room + len(flat)
+
+    def code(self, numbers: Sequence[int] | Array) -> int:
+        """The number of one list."""
+        one = np.asarray(numbers, np.int32)
+        key = one.tobytes()
+        if key not in self._codes:
+            self._codes[key] = self._count
+            self.add(one, np.zeros(1, np.int64), np.full(1, len(one)))
+        return self._codes[key]
+
+    def array(self, codes: Array, words: Words) -> pa.ListArray:
+        """The column of these lists of words; -1 is null."""
+        flat, starts, sizes = (np.concatenate(one) for one in (self._flat, self._starts, self._sizes))
+        chosen = codes[codes >= 0]
+        counts = np.zeros(len(codes), np.int64)
+        counts[codes >= 0] = sizes[chosen]
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
+        taken = flat[np.repeat(starts[chosen], sizes[chosen]) + within]
+        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), words.array(taken), mask=pa.array(codes < 0))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from audit_nb import columns, fields, scan, texts
 from audit_nb.fields.argv import MOST_HOLES
 from audit_nb.spans import Interned, Spans
-from audit_nb.texts import Words
+from audit_nb.texts import Lists, Words
 
 Array = np.ndarray[Any, Any]
 
@@ -23,14 +23,20 @@ Array = np.ndarray[Any, Any]
 MATRIX = {name: i for i, name in enumerate((*columns.NUMBER_COLUMNS, *columns.TEXT_COLUMNS))}
 MEMBERS = {name: 1000 + i for i, name in enumerate((*columns.PATH_NUMBERS, *columns.PATH_TEXTS))}
 _NAME_OF = {number: name for name, number in (MATRIX | MEMBERS).items()}
+_FEW = 2048
 CONTINUES = -2  # the arguments of a record that goes on where another one ended, see `Values.argv_of`
-_PLAIN_ARGUMENT = re.compile(r"a(?:0|[1-9][0-9]{0,8})")
 #: The keys of text that stands without one; what no field explains has an empty key.
 _TEXT_KEYS = {scan.AVC_RESULT: "seresult", scan.AVC_PERMISSIONS: "seperms", scan.MESSAGE: "msg", scan.STRAY: ""}
 
 
 def distinct(values: Array) -> tuple[Array, Array]:
     """The distinct numbers, in order of arrival, and the place of each number among them."""
+    if values.dtype == np.int64 and len(values) > _FEW:
+        out, found = np.empty(len(values), np.int32), np.empty(_FEW, np.int64)
+        table, places = np.empty(2 * _FEW, np.int64), np.full(2 * _FEW, -1, np.int32)
+        n = scan.number_few(values, table, places, found, out)
+        if n >= 0:
+            return found[:n], out
     encoded = pa.array(values).dictionary_encode()
     return encoded.dictionary.to_numpy(), encoded.indices.to_numpy()
 
@@ -46,7 +52,7 @@ class Values:
         self.spans, self.types = spans, types
         self.words = {name: Words() for name in (*columns.TEXT_COLUMNS, *columns.PATH_TEXTS)}
         self.other_keys, self.other_values, self.other_raws = Words(), Words(), Words()
-        self.arguments, self.argv = Words(), Words()  # an argv is a tuple of numbers of arguments
+        self.arguments, self.argv = Words(), Lists()  # an argv is a list of numbers of arguments
         n = len(spans.slot)
         self.phrase = np.repeat(np.arange(len(spans.form), dtype=np.int32), np.diff(spans.first_field))
         self.value = np.full(n, -1, np.int64)
@@ -194,6 +200,11 @@ class Values:
         spans = self.spans
         return spans.buf[spans.value_start[f] : spans.value_end[f]].tobytes()
 
+    def _key(self, f: int) -> str:
+        """The key of a field that has one."""
+        number = int(self.spans.argument[f])
+        return f"a{number}" if number >= 0 else self.slot_names[self.spans.slot[f]][1]
+
     def _text(self, f: int) -> tuple[str, bytes, bool]:
         """The text of a field, its bytes, and whether the text gives them back."""
         raw = self.raw(f)
@@ -297,60 +308,72 @@ class Values:
         self.value_code[plain] = np.array([self.other_values.code(known[i]) for i in codes.tolist()], np.int32)[number]
         for f in missing[self.argument_code[missing] < 0].tolist():
             self.value_code[f], self.raw_code[f] = self._other(f)
-        return self.key_code[chosen], self.value_code[chosen], self.raw_code[chosen]
+        keys, arguments = self.key_code[chosen], self.spans.argument[chosen]
+        different, number = distinct(arguments[arguments >= 0])
+        names = np.array([self.other_keys.code(f"a{i}") for i in different.tolist()], np.int32)
+        keys[arguments >= 0] = names[number]
+        return keys, self.value_code[chosen], self.raw_code[chosen]
 
     def _read_arguments(self) -> None:
         """The arguments of each distinct EXECVE phrase; what is not written as a0="…" a1=… is kept as written."""
-        flags, slot = self.spans.flags, self.spans.slot
+        flags = self.spans.flags
         self.phrase_argv = np.full(len(self.spans.form), -1, np.int32)
-        self.run: dict[int, tuple[int, list[int]]] = {}  # the first place and the codes of arguments in their order
+        # By phrase: the number of its first argument, and where those that stand in their order are in `self.run`.
+        self.run_first = np.full(len(self.spans.form), -1, np.int64)
+        self.run_start, self.run_end = (np.zeros(len(self.spans.form), np.int64) for _ in range(2))
         chosen = np.flatnonzero(self.argument)
         if not len(chosen):
             return
-        names = [key for _, key in self.slot_names]
-        plain = np.array([int(key[1:]) if _PLAIN_ARGUMENT.fullmatch(key) else -1 for key in names], np.int64)
+        plain = self.spans.argument[chosen]
         number, example = self._distinct(chosen, np.zeros(len(chosen), np.int32))
         code, same = self._argument_codes(example)
-        code, same = code[number], same[number] & (plain[slot[chosen]] >= 0)
+        code, same = code[number], same[number] & (plain >= 0)
         self.argument_code[chosen[same]] = code[same]
         self.always[chosen[~same & ((flags[chosen] & scan.LITERAL) == 0)]] = 1
         starts = np.flatnonzero(np.concatenate([[True], np.diff(self.phrase[chosen]) != 0]))
         ends = np.concatenate([starts[1:], [len(chosen)]])
         # Arguments that stand in their order, none missing and none in pieces: a0 a1 a2 …, or those behind them.
-        place = plain[slot[chosen]]
-        first = place[starts]
-        in_order = place == np.arange(len(chosen)) - np.repeat(starts, ends - starts) + np.repeat(first, ends - starts)
+        first = plain[starts]
+        in_order = plain == np.arange(len(chosen)) - np.repeat(starts, ends - starts) + np.repeat(first, ends - starts)
         whole = np.logical_and.reduceat(in_order, starts) & (first >= 0)
-        for phrase, a, b, begin, simple in zip(
-            self.phrase[chosen[starts]].tolist(),
-            *(array.tolist() for array in (starts, ends, first, whole)),
-            strict=True,
-        ):
-            if simple:
-                self.run[phrase] = begin, code[a:b].tolist()
-            if simple and begin == 0:
-                self.phrase_argv[phrase] = self.argv.code(tuple(self.run[phrase][1]))
-            elif simple and begin < MOST_HOLES:
-                self.phrase_argv[phrase] = CONTINUES
-            else:
-                self._read_odd_arguments(phrase, chosen[a:b])
+        phrase = self.phrase[chosen[starts]]
+        self.run = code
+        self.run_first[phrase[whole]] = first[whole]
+        self.run_start[phrase], self.run_end[phrase] = starts, ends
+        begins = whole & (first == 0)
+        self.phrase_argv[phrase[begins]] = self._distinct_runs(starts[begins], ends[begins])
+        self.phrase_argv[phrase[whole & (first > 0) & (first < MOST_HOLES)]] = CONTINUES
+        for i in np.flatnonzero(~whole | (first >= MOST_HOLES)).tolist():
+            self._read_odd_arguments(int(phrase[i]), chosen[starts[i] : ends[i]])
+
+    def _distinct_runs(self, starts: Array, ends: Array) -> Array:
+        """The numbers of these lists of arguments."""
+        pool = scan.block(self.run.tobytes())
+        distinct, number = Interned(len(starts)), np.empty(len(starts), np.int32)
+        n = scan.intern_values(
+            pool.buf, pool.words, len(starts), starts * 4, ends * 4, np.zeros(len(starts), np.int32), self.spans.seed,
+            number, *distinct.arrays,
+        )  # fmt: skip
+        self.argv.add(self.run, distinct.start[:n] // 4, distinct.end[:n] // 4)
+        return number
 
     def argv_of(self, phrases: Sequence[int]) -> int:
         """The number of the arguments that these records hold together."""
-        argv: list[int] = []
+        parts, size = [], 0
         for phrase in phrases:
-            begin, codes = self.run.get(phrase, (-1, []))
-            if begin != len(argv):
+            if self.run_first[phrase] != size:
                 return self.argv_code([argument for one in phrases for argument in self.arguments_of(one)])
-            argv += codes
-        return self.argv.code(tuple(argv))
+            parts.append(self.run[self.run_start[phrase] : self.run_end[phrase]])
+            size += len(parts[-1])
+        return self.argv.code(np.concatenate(parts))
 
     def _read_odd_arguments(self, phrase: int, chosen: Array) -> None:
         """Arguments in pieces, with holes, or twice; what their places in the list do not give back is kept raw."""
-        self.phrase_argv[phrase] = argv = self.argv_code(self.arguments_of(phrase))
-        keys = [self.slot_names[slot][1] for slot in self.spans.slot[chosen].tolist()]
+        arguments = fields.decode_argv(self.arguments_of(phrase))
+        self.phrase_argv[phrase] = self.argv.code([self.arguments.code(text) for text in arguments])
+        keys = [self._key(f) for f in chosen.tolist()]
         last = max(int(re.sub(r"[_[].*", "", key)[1:]) for key in keys)
-        if len(set(keys)) < len(keys) or last >= len(self.argv.texts[argv]):
+        if len(set(keys)) < len(keys) or last >= len(arguments):
             self.always[chosen[(self.spans.flags[chosen] & scan.LITERAL) == 0]] = 1
 
     def _argument_codes(self, example: Array) -> tuple[Array, Array]:
@@ -379,15 +402,11 @@ class Values:
         """The (key, raw, quoted) of the arguments of a phrase."""
         mine = range(int(self.spans.first_field[phrase]), int(self.spans.first_field[phrase + 1]))
         flags = self.spans.flags
-        return [
-            (self.slot_names[self.spans.slot[f]][1], self.raw(f), bool(flags[f] & scan.QUOTED))
-            for f in mine
-            if self.argument[f]
-        ]
+        return [(self._key(f), self.raw(f), bool(flags[f] & scan.QUOTED)) for f in mine if self.argument[f]]
 
     def argv_code(self, arguments: list[tuple[str, bytes, bool]]) -> int:
         """The number of these arguments among the distinct ones."""
-        return self.argv.code(tuple(self.arguments.code(text) for text in fields.decode_argv(arguments)))
+        return self.argv.code([self.arguments.code(text) for text in fields.decode_argv(arguments)])
 
 
 def _in_range(target: Array, values: Array) -> Array:
