@@ -225,6 +225,16 @@ def test_what_is_null_stays_null():
     assert redact.commands(argvs[:0]).to_pylist() == redact.texts(pa.array([], pa.string())).to_pylist() == []
 
 
+def test_what_was_masked_before_is_masked_alike():
+    """A text is known again by what it is: no words are not one empty word, and none is no list."""
+    argvs = pa.array([[], [""], None, ["a", "b"], ["a\0b"], ["echo", "mysql -pS3cret"]], pa.list_(pa.string()))
+    first = redact.commands(argvs).to_pylist()
+    assert first[:3] == ["", "''", None]
+    assert redact.commands(argvs.take(pa.array([5, 4, 3, 2, 1, 0]))).to_pylist() == first[::-1]
+    assert redact.texts(pa.array(["mysql -pS3cret", None])).to_pylist() == ["mysql -p***", None]
+    assert redact.texts(pa.array([None, "mysql -pS3cret", ""])).to_pylist() == [None, "mysql -p***", ""]
+
+
 def test_what_most_machines_do_all_day_is_not_looked_at_closely():
     """What only sounds like a secret is sifted out before a rule is tried, for that costs a hundred times as much."""
     harmless = [

@@ -1,5 +1,6 @@
 """The same for very many texts at once: only those that may hold a secret are looked at one by one."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +20,37 @@ _text = lru_cache(maxsize=4096)(text)
 _NEEDS_QUOTES = r"[\t-\r\x1c-\x20\x{85}\pZ'\"\\$`;&|<>()*?\[\]{}!#~]|^$"
 
 
+class _Remembered:
+    """What was masked before: most texts come again with the next part of a log."""
+
+    def __init__(self) -> None:
+        self._masked: dict[str, str | None] = {}
+        self._size = 0
+
+    def masked(self, lines: list[str | None], mask: Callable[[pa.Array], list[str | None]]) -> pa.StringArray:
+        """What `mask` makes of the texts at these places, asked only where the text is not known yet."""
+        known = self._masked
+        new = [place for place, line in enumerate(lines) if line not in known]
+        found = [known.get(line) for line in lines]
+        if new:
+            made = mask(pa.array(new, pa.int64()))
+            for place, one in zip(new, made, strict=True):
+                found[place] = one
+            self._add([lines[place] for place in new], made)
+        return pa.array(found, pa.string())
+
+    def _add(self, lines: list[str | None], masked: list[str | None]) -> None:
+        self._size += 2 * sum(len(line or "") for line in lines)
+        if self._size > _REMEMBERED:
+            self._masked, self._size = {}, 0
+        else:
+            self._masked = self._masked | dict(zip(lines, masked, strict=True))
+
+
+_REMEMBERED = 32 << 20  # characters
+_commands, _texts = _Remembered(), _Remembered()
+
+
 def commands(argv: pa.ListArray) -> pa.StringArray:
     """What `command` says of each list of arguments: text of the same length, null where the list is null.
 
@@ -27,14 +59,25 @@ def commands(argv: pa.ListArray) -> pa.StringArray:
     words = argv.flatten()
     codes = words.indices if pa.types.is_dictionary(words.type) else None
     distinct = _visible(words if codes is None else words.dictionary)
-    shown = pc.binary_join(_lists(argv, _quoted(distinct), codes), " ")
-    flat = pc.binary_join(_lists(argv, distinct, codes), "\0")
-    asked = suspects(flat.fill_null(""))
-    return _replaced(shown, asked, [_command(tuple(one)) for one in argv.filter(pa.array(asked)).to_pylist()])
+    # In front of the text is what tells a list without words from one with an empty word, and from none.
+    sizes = pc.binary_join_element_wise(pc.list_value_length(argv).cast(pa.string()).fill_null("-"), "", "\0")
+    flat = pc.binary_join(_lists(argv, distinct, codes), "\0").fill_null("")
+
+    def mask(places: pa.Array) -> list[str | None]:
+        shown = pc.binary_join(_lists(argv, _quoted(distinct), codes), " ").take(places)
+        asked = suspects(flat.take(places))
+        close = [_command(tuple(one)) for one in argv.take(places).filter(pa.array(asked)).to_pylist()]
+        return _replaced(shown, asked, close).to_pylist()
+
+    return _commands.masked(pc.binary_join_element_wise(sizes, flat, "").to_pylist(), mask)
 
 
 def texts(lines: pa.StringArray) -> pa.StringArray:
     """What `text` says of each text; null stays null."""
+    return _texts.masked(lines.to_pylist(), lambda places: _masked_texts(lines.take(places)).to_pylist())
+
+
+def _masked_texts(lines: pa.StringArray) -> pa.StringArray:
     known = lines.fill_null("")
     sizes = pc.binary_length(known).to_numpy()
     asked = suspects(known, cut=(sizes >= CUT_BYTES[0]) & (sizes <= CUT_BYTES[-1]))
