@@ -26,12 +26,11 @@ from audit_nb.index import Day, Held, Index, day_name
 from audit_nb.spans import Account, Piece
 from audit_nb.survey import (
     DAY_MS,
-    LEAST_BYTES,
-    WINDOW_BYTES,
     Surveyed,
     Window,
     counted,
     in_order_of_arrival,
+    part_bytes,
     survey,
     together,
     windows,
@@ -58,13 +57,14 @@ class Segment(Protocol):
 class Source:
     """A host's bytes.
 
-    Its segments, their places among all that were ever held, how one is read, and what is known beside.
+    Its segments, their places among all that were ever held, how one is read (`again`: after it was read and checked
+    within this update), and what is known beside.
     """
 
     host: str
     segments: Sequence[Segment]
     position: Mapping[int, int]
-    read: Callable[[Any], bytes]
+    read: Callable[..., bytes]
     known: events.Known
 
 
@@ -82,6 +82,7 @@ class Intake:
         self.source, self.folder, self.workers, self.told = source, folder, workers, told
         self.segments = {segment.number: segment for segment in source.segments}
         self._cache: OrderedDict[int, bytes] = OrderedDict()
+        self._checked: set[int] = set()
         self._lock = threading.Lock()
         self.trouble: dict[int, str] = {}
         self.done = 0
@@ -111,11 +112,12 @@ class Intake:
                 self._cache.move_to_end(number)
         if data is None:
             try:
-                data = self.source.read(segment)
+                data = self.source.read(segment, again=number in self._checked)
             except AuditNbError as error:
                 self.trouble[number] = str(error)
                 return None
             self._remember(number, data)
+            self._checked.add(number)
         return Piece(data, number, 0, self.source.position[number], segment.source)
 
     def _remember(self, number: int, data: bytes) -> None:
@@ -223,13 +225,17 @@ class Intake:
             groups=dict(self.source.known.ids.groups),
             trouble="; ".join(self.trouble.values()) or None,
         )
+        files.sync_all([self.folder / name for name in self._files_of(index) if name not in self._files_of(old)])
         indexes.save(self.folder, index)
         return index
 
+    def _files_of(self, index: Index) -> set[str]:
+        """The names of the files that an index names."""
+        names = {f"{day}/{file}" for day, one in index.days.items() for file in one.files}
+        return names | ({index.malformed} if index.malformed else set())
+
     def _part_bytes(self, numbers: Sequence[int]) -> int:
-        """How much is read at once: such parts that every processor gets some of a host that has enough for all."""
-        total = sum(self.segments[number].length for number in numbers)
-        return min(WINDOW_BYTES, max(LEAST_BYTES, -(-total // len(os.sched_getaffinity(0)))))
+        return part_bytes(sum(self.segments[number].length for number in numbers), len(os.sched_getaffinity(0)))
 
     def _read_window(self, task: tuple[int, Window, Mapping[int, Held], Boots, set[int], int]) -> Made:
         """Read one window of time and write its days."""
@@ -283,8 +289,7 @@ class Intake:
         """Remove what the generation before last left, and what a killed update wrote."""
         for name in old.dropped:
             (self.folder / name).unlink(missing_ok=True)
-        keep = {f"{day}/{file}" for day, one in old.days.items() for file in one.files}
-        keep |= {"index.json", old.malformed or "", f"segments-{old.generation:06d}.json"}
+        keep = self._files_of(old) | {"index.json", f"segments-{old.generation:06d}.json"}
         for path in self.folder.rglob("*"):
             if path.is_file() and str(path.relative_to(self.folder)) not in keep and path.name != ".lock":
                 path.unlink(missing_ok=True)
@@ -379,9 +384,9 @@ _ASKED_BY_RANGE = ["time", "time_ms", "serial"]  # statistics of more would cost
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
-    """Write a table where nobody sees it before it is whole."""
+    """Write a table as a file that nobody reads before it was synced."""
     leaves = [leaf for field in table.schema for leaf in _leaves(field.name, field.type)]
-    with files.written_aside(path) as file:
+    with files.written_unsynced(path) as file:
         pq.write_table(
             table,
             file,

@@ -21,13 +21,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ibis
-import ibis.expr.types as ir
 import pyarrow as pa
 
-from audit_nb import events, files, redact, shortcuts, times
+from audit_nb import events, files, memory, redact, shortcuts, times
 from audit_nb import index as indexes
 from audit_nb.archive import Archive
 from audit_nb.closeup import Closeup, EventId, closeup
@@ -35,6 +33,9 @@ from audit_nb.errors import AuditNbError
 from audit_nb.index import Index, folder_of
 from audit_nb.intake import Intake, Source
 from audit_nb.progress import Step, Tell, silent
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +79,8 @@ def update(data_dir: Path | str, hosts: Iterable[str] | None = None, tell: Tell 
     data_dir, archive = Path(data_dir), Archive(data_dir)
     chosen = archive.hosts() if hosts is None else list(dict.fromkeys(hosts))
     processors = max(1, len(os.sched_getaffinity(0)))
-    pa.set_memory_pool(
-        pa.system_memory_pool()
-    )  # the default one asks for pages anew with every part: a tenth of the time
-    with ThreadPoolExecutor(processors, "read") as workers, ThreadPoolExecutor(processors, "host") as drivers:
+    threads = ThreadPoolExecutor(processors, "read"), ThreadPoolExecutor(processors, "host")
+    with memory.kept(), threads[0] as workers, threads[1] as drivers:
         return list(drivers.map(lambda host: _updated(data_dir, archive, host, workers, tell), chosen))
 
 
@@ -176,7 +175,7 @@ def open_events(
     timezone: str = "UTC",
     *,
     spark: Any = None,  # noqa: ANN401 - a pyspark.sql.SparkSession, which need not be installed
-) -> ir.Table:
+) -> "ir.Table":
     """The events of these hosts with since <= time < until, as an Ibis table of STORED's columns.
 
     `since` and `until` are datetimes, ISO 8601 or words (`yesterday`, `-1d`), read in `timezone`. Raises UsageError.
@@ -200,7 +199,7 @@ def open_events(
     return table
 
 
-def open_malformed(data_dir: Path | str, hosts: Iterable[str] | None = None) -> ir.Table:
+def open_malformed(data_dir: Path | str, hosts: Iterable[str] | None = None) -> "ir.Table":
     """The lines that could not be read: host, segment, offset, length, reason, text."""
     data_dir = files.nearest(Path(data_dir))
     found = [index for index in _indexes(data_dir, hosts) if index.malformed]
@@ -212,7 +211,7 @@ def open_hosts(
     hosts: Iterable[str] | None = None,
     *,
     spark: Any = None,  # noqa: ANN401 - a pyspark.sql.SparkSession, as for `open_events`
-) -> ir.Table:
+) -> "ir.Table":
     """One row for each host that was ever tried or imported: its newest attempt, and what is stored of it.
 
     host, outcome, reason, fetched_at (of the newest attempt); first_time, last_time, segments, bytes, record_bytes,
@@ -221,6 +220,8 @@ def open_hosts(
     `-l` told when last asked, null where they were not: audit_at, audit_enabled (0 off, 1 on, 2 locked), lost (records
     that the kernel dropped since its boot), lost_before (the same at the visit before), backlog, backlog_limit, rules.
     """
+    import ibis
+
     data_dir = files.nearest(Path(data_dir))
     wanted = None if hosts is None else set(hosts)
     states = {row["host"]: row for row in _fetches(data_dir)}
@@ -325,6 +326,8 @@ def _duckdb() -> Any:  # noqa: ANN401 - ibis' backend
     ends: DuckDB's own would be `.tmp` of the working folder, open to all. What the ends of Parquet files say is kept,
     for a question reads them several times.
     """
+    import ibis
+
     connection = ibis.duckdb.connect(memory_limit=_MEMORY, temp_directory=_spill().name)
     connection.raw_sql("SET parquet_metadata_cache = true")
     connection.raw_sql("SET enable_progress_bar = false")  # it would stand in the pages and among what a command prints
@@ -336,8 +339,10 @@ def _spill() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="audit-nb-")
 
 
-def _opened(paths: list[str], schema: pa.Schema) -> ir.Table:
+def _opened(paths: list[str], schema: pa.Schema) -> "ir.Table":
     """These files as one table; the list is written down, for a pattern over many files is slow."""
+    import ibis
+
     if not paths:
         return ibis.memtable(schema.empty_table())
     return _duckdb().read_parquet(paths)
@@ -346,25 +351,33 @@ def _opened(paths: list[str], schema: pa.Schema) -> ir.Table:
 @cache
 def _ibis_on(spark: Any) -> Any:  # noqa: ANN401 - ibis' backend
     """One connection for a session. Without ANSI mode an element that a list lacks is null, as DuckDB has it."""
+    import ibis
+
     return ibis.pyspark.connect(spark, **{"spark.sql.ansi.enabled": "false"})
 
 
-def _opened_on(spark: Any, paths: list[str], schema: pa.Schema) -> ir.Table:  # noqa: ANN401 - a SparkSession
+def _opened_on(spark: Any, paths: list[str], schema: pa.Schema) -> "ir.Table":  # noqa: ANN401 - a SparkSession
     """These files as one table on Spark, which takes a path for a pattern.
 
     Ibis' `read_parquet` takes only one there.
     """
+    import ibis
+
     if not paths:
         return ibis.memtable(schema.empty_table())
     return _view(spark, spark.read.parquet(*(re.sub(r"([][{}*?\\])", r"\\\1", path) for path in paths)))
 
 
-def _lent_to(spark: Any, table: pa.Table) -> ir.Table:  # noqa: ANN401 - a SparkSession
+def _lent_to(spark: Any, table: pa.Table) -> "ir.Table":  # noqa: ANN401 - a SparkSession
     """A table of ours on Spark; Ibis would bring it there through pandas, where a null becomes the text `NaN`."""
+    import ibis
+
     return _view(spark, spark.createDataFrame(table)).cast(dict(ibis.schema(table.schema).items()))
 
 
-def _view(spark: Any, frame: Any) -> ir.Table:  # noqa: ANN401 - a SparkSession and its DataFrame
+def _view(spark: Any, frame: Any) -> "ir.Table":  # noqa: ANN401 - a SparkSession and its DataFrame
+    import ibis
+
     name = ibis.util.gen_name("audit_nb")
     connection = _ibis_on(spark)
     frame.createOrReplaceTempView(name)

@@ -109,6 +109,12 @@ class Window:
     segments: tuple[int, ...]
 
 
+def part_bytes(total: int, processors: int) -> int:
+    """How much is read at once of so many bytes: every processor gets equally many parts of a host that has enough."""
+    rounds = -(-total // (processors * WINDOW_BYTES))
+    return min(WINDOW_BYTES, max(LEAST_BYTES, -(-total // max(1, rounds * processors))))
+
+
 def windows(surveyed: Sequence[Surveyed], days: Iterable[int], most: int = WINDOW_BYTES) -> list[Window]:
     """Windows that cover these days and no other day with records: small days together, a large one in parts."""
     seconds, sizes = _together(surveyed)

@@ -419,7 +419,7 @@ def a_busy_day() -> bytes:
 @pytest.mark.parametrize("size", [2_000, 50_000, 10**9])
 def test_the_windows_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int):
     """Read in windows of any size, in parts or several days together, a log holds the same events."""
-    monkeypatch.setattr("audit_nb.intake.WINDOW_BYTES", size)
+    monkeypatch.setattr("audit_nb.survey.WINDOW_BYTES", size)
     log, data = Log(tmp_path), a_busy_day()
     for at in range(0, len(data), 40_000):
         begin, end = (data.rfind(b"\n", 0, place) + 1 for place in (at, min(len(data), at + 40_000)))
@@ -435,7 +435,7 @@ def test_the_windows_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_where_one_second_is_larger_than_a_window_it_is_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A flood in one second cannot be cut any further."""
-    monkeypatch.setattr("audit_nb.intake.WINDOW_BYTES", 1000)
+    monkeypatch.setattr("audit_nb.survey.WINDOW_BYTES", 1000)
     Log(tmp_path).add(b"".join(bpf(T0, n) for n in range(100)))
     update(tmp_path)
     assert serials(tmp_path) == list(range(100))

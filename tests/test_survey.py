@@ -1,9 +1,19 @@
 """The windows of time in which a host is read, and the order in which its sources were written."""
 
 import numpy as np
+import pytest
 
 from audit_nb.spans import Account, Piece
-from audit_nb.survey import Surveyed, in_order_of_arrival, survey, together, windows
+from audit_nb.survey import (
+    LEAST_BYTES,
+    WINDOW_BYTES,
+    Surveyed,
+    in_order_of_arrival,
+    part_bytes,
+    survey,
+    together,
+    windows,
+)
 
 DAY = 86_400
 
@@ -58,3 +68,16 @@ def test_the_times_of_a_source_are_those_of_its_segments_together():
     """None of them may have any."""
     assert together([(1, 2, 3, 4), (), (0, 3, 5, 6)]) == (0, 2, 5, 6)
     assert together([()]) == ()
+
+
+@pytest.mark.parametrize("total", [40 << 20, 65 << 20, 72 << 20, 1 << 30])
+def test_every_processor_gets_equally_many_parts(total: int):
+    """None waits for another at the end, and no part is larger than a window."""
+    most = part_bytes(total, 2)
+    assert most <= WINDOW_BYTES
+    assert -(-total // most) % 2 == 0
+
+
+def test_a_small_log_is_not_cut_smaller_than_a_file_is_worth():
+    """Many small files would be slow to open."""
+    assert part_bytes(3 << 20, 2) == part_bytes(0, 2) == LEAST_BYTES

@@ -1,0 +1,32 @@
+"""Memory is kept within a block, and the process is as it was behind it."""
+
+import platform
+
+import pyarrow as pa
+import pytest
+
+from audit_nb import memory
+
+
+def test_the_pool_of_before_comes_back_even_when_the_block_fails():
+    """Arrow asks the system for memory within the block, and its usual pool behind it."""
+    before = pa.default_memory_pool().backend_name
+    with pytest.raises(ValueError, match="within"), memory.kept():
+        assert pa.default_memory_pool().backend_name == "system"
+        raise ValueError("within")
+    assert pa.default_memory_pool().backend_name == before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep what is freed")
+def test_freed_memory_is_given_back_behind_the_block():
+    """What a block freed is no more in use by the process when it has ended."""
+
+    def resident() -> int:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * 4096
+
+    with memory.kept():
+        kept = [bytearray(b"x" * 1_000_000) for _ in range(100)]
+        del kept
+        within = resident()
+    assert within - resident() > 50_000_000
