@@ -194,38 +194,41 @@ def bytes_to_parquet(bench: Bench, name: str) -> None:
 
 
 BARE = """
-import json, os, resource, sys, time
+import json, mmap, os, resource, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-import pyarrow as pa
-from audit_nb import events
+from audit_nb import events, files, memory
 from audit_nb.intake import write_parquet
 from audit_nb.spans import Piece
-from audit_nb.survey import LEAST_BYTES, WINDOW_BYTES
-
-pa.set_memory_pool(pa.system_memory_pool())
+from audit_nb.survey import part_bytes
 
 def parts(path, most):
-    with open(path, "rb") as file:
-        while data := file.read(most):
-            yield data + file.readline()
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as log:
+        begin = 0
+        while begin < len(log):
+            end = log.find(b"\\n", min(begin + most, len(log) - 1)) + 1 or len(log)
+            yield file.read(end - begin)
+            begin = end
 
 def read(task):
     number, data = task
     parsed = events.read_events([Piece(data, segment=number + 1)], host="web01")
-    write_parquet(Path(sys.argv[3], f"{number:04d}.parquet"), parsed.events)
-    return len(parsed.events)
+    path = Path(sys.argv[3], f"{number:04d}.parquet")
+    write_parquet(path, parsed.events)
+    return path, len(parsed.events)
 
 def whole(path):
-    size, cores = os.path.getsize(path), len(os.sched_getaffinity(0))
-    most = min(WINDOW_BYTES, max(LEAST_BYTES, -(-size // cores)))
-    with ThreadPoolExecutor(cores) as pool:
-        waiting, total = [], 0
+    cores = len(os.sched_getaffinity(0))
+    most = part_bytes(os.path.getsize(path), cores)
+    with memory.kept(), ThreadPoolExecutor(cores) as pool:
+        waiting, made = [], []
         for task in enumerate(parts(path, most)):
             waiting.append(pool.submit(read, task))
             if len(waiting) > cores:
-                total += waiting.pop(0).result()
-        return total + sum(one.result() for one in waiting)
+                made.append(waiting.pop(0).result())
+        made += [one.result() for one in waiting]
+        files.sync_all([path for path, _ in made])
+        return sum(events for _, events in made)
 
 whole(sys.argv[1])
 began, processor = time.perf_counter(), time.process_time()
@@ -236,7 +239,7 @@ print(json.dumps(dict(seconds=time.perf_counter() - began, cpu=time.process_time
 
 STAGES = """
 import threading
-from audit_nb import archive, events, intake, spans, survey, values
+from audit_nb import archive, events, intake, redact, spans, survey, values
 shares, state, lock = {}, threading.local(), threading.Lock()
 
 def timed(owner, name, stage):
@@ -263,8 +266,9 @@ timed(events, "find", "find the records of a part")
 timed(events, "read_spans", "numbers, phrases, events, fields")
 timed(values.Values, "__init__", "decode distinct values")
 timed(events._Builder, "build", "build the columns")
-for one in ("_command", "_text", "_keystrokes"):
-    timed(events, one, "mask secrets")
+for one in ("commands", "texts"):
+    timed(redact, one, "mask secrets")
+timed(events, "_keystrokes", "mask secrets")
 timed(intake, "write_parquet", "write Parquet")
 """
 
