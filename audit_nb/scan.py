@@ -176,6 +176,15 @@ def _word(text: bytes) -> Array:
 _NODE_IS, _TYPE_IS, _MSG_IS, _AUDIT = _word(b"node="), _word(b"type="), _word(b"msg="), _word(b"audit(")
 
 
+def _number_of(text: bytes) -> np.uint64:
+    """A word of at most eight bytes as it stands in `Block.words`."""
+    return np.uint64(int.from_bytes(text, "little"))
+
+
+_TYPE_NUMBER, _MSG_NUMBER, _AUDIT_NUMBER = _number_of(b"type="), _number_of(b"msg="), _number_of(b"audit(")
+_FOUR, _FIVE, _SIX = _TAIL[4], _TAIL[5], _TAIL[6]
+
+
 @kernel
 def _marks(word, pattern):
     """The high bit of each byte (and now and then of one behind it) that is the pattern's."""
@@ -267,31 +276,43 @@ def _word_end(buf, p, end):
 
 
 @kernel
-def _head(buf, p, end):
-    """The header at p, with -1 where unread.
+def _names(buf, words, p, end):
+    """What stands in front of the `audit(` of a header at p: node start, node end, type start, type end, its place.
 
-    As (node start, node end, type start, type end, time_ms, serial, place after `):`).
-    Accepted: `node=N type=T msg=audit(…):`, without the node, and the kernel's own `type=1400 audit(…):`.
+    The place is -1 where there is no such header. Accepted: `node=N type=T msg=audit(…):`, without the node, and the
+    kernel's own `type=1400 audit(…):`.
     """
     n0 = n1 = p
-    if _starts_with(buf, p, end, _NODE_IS):
+    if buf[p] == 110 and _starts_with(buf, p, end, _NODE_IS):
         n0 = p + 5
         n1 = _word_end(buf, n0, end)
         while n1 < end and buf[n1] == 32 and not _starts_with(buf, n1 + 1, end, _TYPE_IS):
             n1 = _word_end(buf, n1 + 1, end)
         if n1 == end or buf[n1] != 32:
-            return n0, n1, n1, n1, 0, 0, -1
+            return n0, n1, n1, n1, -1
         p = n1 + 1
-    if not _starts_with(buf, p, end, _TYPE_IS):
-        return n0, n1, p, p, 0, 0, -1
+    if p + 5 > end or (words[p] & _FIVE) != _TYPE_NUMBER:
+        return n0, n1, p, p, -1
     t0 = p + 5
     t1 = _word_end(buf, t0, end)
     p = t1 + 1
-    if _starts_with(buf, p, end, _MSG_IS):
+    if p + 4 <= end and (words[p] & _FOUR) == _MSG_NUMBER:
         p += 4
-    if t1 == t0 or buf[t1] != 32 or not _starts_with(buf, p, end, _AUDIT):
+    if t1 == t0 or buf[t1] != 32 or p + 6 > end or (words[p] & _SIX) != _AUDIT_NUMBER:
+        return n0, n1, t0, t1, -1
+    return n0, n1, t0, t1, p
+
+
+@kernel
+def _head(buf, words, p, end):
+    """The header at p, with -1 where unread.
+
+    As (node start, node end, type start, type end, time_ms, serial, place after `):`).
+    """
+    n0, n1, t0, t1, at = _names(buf, words, p, end)
+    if at < 0:
         return n0, n1, t0, t1, 0, 0, -1
-    time_ms, serial, q = _stamp(buf, p)
+    time_ms, serial, q = _stamp(buf, at)
     if q > end:
         q = -1
     return n0, n1, t0, t1, time_ms, serial, q
@@ -381,6 +402,7 @@ def find_records(buf, words, p, size, since, until, n, odd, places, time_ms, ser
     """
     nuls = blank_nuls = blank = passed = 0
     before = before_end = -1
+    stamp = stamp_size = stamp_ms = stamp_serial = 0  # of the record before, which mostly is of the same event
     while p < size:
         begin = p
         t = s = 0
@@ -391,12 +413,21 @@ def find_records(buf, words, p, size, since, until, n, odd, places, time_ms, ser
         at = p
         body = -1
         if p < size and (buf[p] == 116 or buf[p] == 110):  # t, n
-            n0, n1, t0, t1, t, s, body = _head(buf, p, size)
+            n0, n1, t0, t1, q = _names(buf, words, p, size)
+            if q >= 0:
+                if stamp_size and q + stamp_size <= size and _same(words, q, stamp, stamp_size):
+                    t, s, body = stamp_ms, stamp_serial, q + stamp_size
+                else:
+                    t, s, body = _stamp(buf, q)
+                    if body > size:
+                        body = -1
+                    if body >= 0:
+                        stamp, stamp_size, stamp_ms, stamp_serial = q, body - q, t, s
         stop, second = _line_end(buf, words, p if body < 0 else body, size)
         if body < 0 and second >= 0 and buf[p] != 123:  # a line of JSON is read otherwise
             at = _head_before(buf, p, second)
             if at >= 0:
-                n0, n1, t0, t1, t, s, body = _head(buf, at, stop)
+                n0, n1, t0, t1, t, s, body = _head(buf, words, at, stop)
                 if body >= 0:
                     _, second = _line_end(buf, words, body, stop + 1)
         after = stop + 1
@@ -431,11 +462,11 @@ def find_records(buf, words, p, size, since, until, n, odd, places, time_ms, ser
 
 
 @kernel
-def read_heads(buf, count, places, time_ms, serial):
+def read_heads(buf, words, count, places, time_ms, serial):
     """Complete the places of records of which START, END, LINE and NEXT are known. All of them have a header."""
     for r in range(count):
         row = places[r]
-        _, _, t0, t1, t, s, body = _head(buf, row[START], row[END])
+        _, _, t0, t1, t, s, body = _head(buf, words, row[START], row[END])
         _keep(buf, row, row[START], row[LINE], row[END], row[NEXT], t0, t1, body)
         time_ms[r] = t
         serial[r] = s

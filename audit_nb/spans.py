@@ -276,7 +276,7 @@ def _add_records(found: Found, records: list[tuple[int, int, int, int]], plain: 
     n = len(records)
     places, time_ms, serial = np.zeros((n, scan.PLACES), np.int32), np.empty(n, np.int64), np.empty(n, np.int64)
     places[:, :4] = records
-    scan.read_heads(found.block.buf, n, places, time_ms, serial)
+    scan.read_heads(found.block.buf, found.block.words, n, places, time_ms, serial)
     places = np.concatenate([found.places, places])
     places[:, scan.MARK] &= ~scan.SAME_NODE
     order = np.lexsort((places[:, scan.START], places[:, scan.LINE]))
