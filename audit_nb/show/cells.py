@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LETTERS = 400  # of one cell on a page; the CSV has them all
-FEWER_LETTERS = {"details": 120}  # of a column that stands last and often beyond the edge: tall rows would look empty
+FEWER_LETTERS = {"details": 72}  # of a column that stands last and often beyond the edge: tall rows would look empty
 SHORT = 28  # letters that need not wrap
 
 #: Whole numbers that name a thing: shown without thousands separators.
@@ -208,6 +208,8 @@ def _cells(column: "pa.ChunkedArray", name: str, reader: Reader) -> Iterator[str
 
 def _text_cell(text: str, reader: Reader, most: int = LETTERS) -> str:
     """Short text stands on one line; long text wraps in a column of some width, very long text is cut."""
+    if not text:
+        return '<td class="k"><span class="nb-null">""</span></td>'  # an empty name is none that is missing
     if len(text) <= SHORT:
         return f'<td class="k">{markup(text)}</td>'
     if len(text) <= most:
