@@ -646,41 +646,39 @@ class _Builder:
 
     def _paths(self) -> pa.Array:
         """Every PATH record, in order of arrival."""
-        paths = self._records_of("PATH")
-        codes = {name: self._member(name, paths) for name in MEMBERS}
+        paths, values = self._records_of("PATH"), self.values
+        matrix, filled = (np.zeros((len(MEMBERS), len(paths)), kind) for kind in (np.int64, np.uint8))
+        member = np.where(values.target >= 1000, values.target - 1000, -1).astype(np.int32)
+        scan.fill_members(
+            len(paths), paths, self.spans.phrase, self.spans.first_field, member, values.value, matrix, filled
+        )
         made: dict[str, pa.Array] = {}
-        for name in columns.PATH_NUMBERS:
-            values, has = codes[name]
-            has = has & (values != columns.UNSET) if name in ("ouid", "ogid") else has
-            made[name] = pa.array(values.astype(np.int32) if name == "mode" else values, mask=~has)
-        for name in columns.PATH_TEXTS:
-            made[name] = self.values.words[name].array(np.where(codes[name][1], codes[name][0], -1))
-        for name, known in (("ouid", self.known.ids.users), ("ogid", self.known.ids.groups)):
-            made[f"{name}_name"] = self._owner_names(name, known, codes, paths)
+        for i, name in enumerate(MEMBERS):
+            if name in columns.PATH_NUMBERS:
+                bits = texts.no_bits(len(paths))
+                unset = columns.UNSET if name in ("ouid", "ogid") else -1
+                nulls = scan.mark_numbers(matrix[i], filled[i], unset, bits)
+                small = name == "mode"
+                numbers = matrix[i].astype(np.int32) if small else matrix[i]
+                made[name] = texts.column(pa.int32() if small else pa.int64(), numbers, bits, nulls)
+                continue
+            codes = np.empty(len(paths), np.int32)
+            scan.read_codes(matrix[i], filled[i], codes)
+            if name in ("ouid_name", "ogid_name"):
+                owner = list(MEMBERS).index(name.removesuffix("_name"))
+                self._name_owners(name, codes, matrix[owner], filled[owner], self.event[paths])
+            made[name] = values.words[name].array(codes)
         names = [member.name for member in PATH]
         struct = pa.StructArray.from_arrays([made[name] for name in names], names=names)
         return _lists(struct, self.event[paths], len(self.first))
 
-    def _member(self, name: str, paths: Array) -> tuple[Array, Array]:
-        """A member's values and where it has one, by PATH record."""
-        values, phrases = self.values, len(self.spans.form)
-        chosen = np.flatnonzero(values.target == MEMBERS[name])
-        of_phrase, has = np.full(phrases, -1, np.int64), np.zeros(phrases, bool)
-        of_phrase[values.phrase[chosen]] = values.value[chosen]
-        has[values.phrase[chosen]] = True
-        phrase = self.spans.phrase[paths]
-        return of_phrase[phrase], has[phrase]
-
-    def _owner_names(
-        self, name: str, known: Mapping[int, str], codes: Mapping[str, tuple[Array, Array]], paths: Array
-    ) -> pa.Array:
-        words = self.values.words[f"{name}_name"]
-        ids, has = codes[name]
-        named = np.where(codes[f"{name}_name"][1], codes[f"{name}_name"][0], -1)
-        missing = np.flatnonzero(has & (named < 0))
-        if len(missing):
-            named[missing] = self._named(words, known, self.event[paths[missing]], ids[missing])
-        return words.array(named)
+    def _name_owners(self, name: str, codes: Array, ids: Array, filled: Array, event: Array) -> None:
+        """Complete the codes of owners' names from the id map."""
+        known = self.known.ids.users if name == "ouid_name" else self.known.ids.groups
+        nameless = np.empty(len(codes), np.int32)
+        nameless = nameless[: scan.find_nameless(ids, filled, codes, -1, nameless)]
+        if len(nameless):
+            codes[nameless] = self._named(self.values.words[name], known, event[nameless], ids[nameless])
 
     def _sockets(self) -> pa.Array:
         """The first SOCKADDR, decoded once for each distinct text and byte order."""

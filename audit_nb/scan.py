@@ -1428,10 +1428,10 @@ def read_codes(values, filled, out):
 
 @kernel
 def find_nameless(values, filled, codes, unset, out):
-    """The places of numbers that are known but have no code; returns how many."""
+    """The places of numbers that are known (see `mark_numbers`) but have no code; returns how many."""
     n = 0
     for i in range(values.size):
-        if codes[i] < 0 and filled[i] and values[i] != unset:
+        if codes[i] < 0 and filled[i] and (unset < 0 or values[i] != unset):
             out[n] = i
             n += 1
     return n
@@ -1516,6 +1516,18 @@ def fill(count, order, event, phrase, first_field, target, value, mask, lead, pi
                 else:
                     matrix[c, e] = value[f]
                     filled[c, e] = 1
+
+
+@kernel
+def fill_members(count, records, phrase, first_field, member, value, matrix, filled):
+    """matrix[member, i] = what the ith of these PATH records says; of two values of one member the last one."""
+    for i in range(count):
+        h = phrase[records[i]]
+        for f in range(first_field[h], first_field[h + 1]):
+            m = member[f]
+            if m >= 0:
+                matrix[m, i] = value[f]
+                filled[m, i] = 1
 
 
 @kernel
