@@ -15,6 +15,7 @@ from audit_nb import scan
 from audit_nb.boots import Boots, Changes
 from audit_nb.events import malformed_table
 from audit_nb.spans import Account, Found, Piece, find
+from audit_nb.values import distinct
 
 Array = np.ndarray[Any, Any]
 
@@ -58,11 +59,12 @@ def survey(piece: Piece, host: str) -> Surveyed:
     """Look at one segment."""
     found = find([piece])
     sizes = (found.places[:, scan.NEXT] - found.places[:, scan.LINE]).astype(np.float64)
-    seconds, inverse = np.unique(found.time_ms // 1000, return_inverse=True)
-    weights = np.bincount(inverse, sizes, len(seconds)).astype(np.int64)
+    seconds, number = distinct(found.time_ms // 1000)
+    weights = np.bincount(number, sizes, len(seconds)).astype(np.int64)
+    order = np.argsort(seconds)
     account = sum(found.accounts, Account())
     malformed = malformed_table(found, host)
-    return Surveyed(piece.segment, piece.source, account, malformed, seconds, weights, found=found)
+    return Surveyed(piece.segment, piece.source, account, malformed, seconds[order], weights[order], found=found)
 
 
 def counted(one: Surveyed, boots: Boots) -> Surveyed:

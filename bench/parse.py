@@ -11,6 +11,7 @@ where every look-up of a name fails they take several times longer. Logs come fr
 
 import argparse
 import json
+import math
 import os
 import platform
 import shutil
@@ -30,6 +31,13 @@ sys.path.insert(0, str(HERE))
 import replay  # noqa: E402 - beside this file
 
 MIB = 1 << 20
+MSTICPY = """
+import json, sys, time
+from msticpy.transform import auditdextract
+began, processor = time.perf_counter(), time.process_time()
+found = auditdextract.read_from_file(sys.argv[1])
+print(json.dumps(dict(seconds=time.perf_counter() - began, cpu=time.process_time() - processor, events=len(found))))
+"""
 #: Name, bytes, whether hardly anything repeats.
 LOGS = {
     "replay-8m": (8 * MIB, False),
@@ -285,6 +293,14 @@ def stages(bench: Bench, name: str) -> None:
     bench.note("stages", name, **json.loads(done.stdout))
 
 
+def msticpy(bench: Bench) -> None:
+    """What it makes of the small log, in the Python where it is installed."""
+    done = subprocess.run(
+        [bench.asked.msticpy, "-c", MSTICPY, str(bench.log("replay-8m"))], capture_output=True, check=True, text=True
+    )
+    bench.note("msticpy", "replay-8m", **json.loads(done.stdout.splitlines()[-1]), rss_mb=0)
+
+
 def small(bench: Bench) -> None:
     """Import, first compile, and what a process costs that reads a file of auditd's default size."""
     code = "import time; began = time.perf_counter(); import audit_nb; print(time.perf_counter() - began)"
@@ -334,7 +350,7 @@ def section(bench: Bench) -> Iterator[str]:
                 continue
             size = bench.log(name).stat().st_size
             ratio = f"{reference / seconds:.2f}" if reference else ""
-            memory = max(row["rss_mb"] for row in mine)
+            memory = max(row["rss_mb"] for row in mine) or math.nan
             cells = (
                 name,
                 f"{size:,}",
@@ -344,7 +360,7 @@ def section(bench: Bench) -> Iterator[str]:
                 f"{median(mine, 'cpu'):.2f}",
                 f"{size / seconds / 1e6:.0f}",
                 ratio,
-                f"{memory:.0f}",
+                f"{memory:.0f}".replace("nan", ""),
             )
             yield "| " + " | ".join(map(str, cells)) + " |"
     yield ""
@@ -362,6 +378,7 @@ TITLES = {
     "aureport": "`aureport --summary`",
     "laurel": "laurel",
     "wc": "`wc -l`",
+    "msticpy": "msticpy's `auditdextract`",
 }
 
 
@@ -433,6 +450,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "huge": lambda bench: rounds(bench, "replay-4g", slow=False),
     "unlike": lambda bench: rounds(bench, "unlike-256m"),
     "small": small,
+    "msticpy": msticpy,
     "stages": lambda bench: stages(bench, "replay-1g"),
     "print": lambda bench: print("\n".join(section(bench))),
 }
@@ -455,11 +473,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "audit-nb-parse")
     parser.add_argument("--results", type=Path, default=HERE / "results/parse.json")
-    parser.add_argument("--only", default=",".join(PARTS), help=f"parts, in their order: {', '.join(PARTS)}")
+    usual = ",".join(part for part in PARTS if part != "msticpy")
+    parser.add_argument("--only", default=usual, help=f"parts, in their order: {', '.join(PARTS)}")
     parser.add_argument("--repeat", type=int, default=3, help="how often ours is measured")
     parser.add_argument("--rivals", type=int, default=3, help="in how many of these rounds the others are, too")
     parser.add_argument("--tools", default="ausearch,aureport,laurel,wc")
     parser.add_argument("--capture", type=Path, help="a folder of audit.log* to be read as it is, instead of a sample")
+    parser.add_argument("--msticpy", default=sys.executable, help="a Python that has msticpy")
     parser.add_argument("--small", action="store_true", help="without the log of 4 GB")
     bench = Bench(parser.parse_args())
     with warming_up(bench):
