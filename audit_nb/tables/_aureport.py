@@ -13,8 +13,9 @@ away:
   or files every event with an unnamed unix socket, and in those that look at terminals every USER_AVC that ends there.
 - A user of 2147483648 and above is a negative number.
 
-What is not followed: it takes text in a number's place for 0, of two sockets or two results in one event the last, and
-prints `(null)` for a type that it has no name for.
+What is not followed: it takes text in a number's place for 0, and of two sockets or two results in one event the last;
+it prints `(null)` for a type that it has no name for, and leaves it out of the summary; where it looks for a command
+name (the first page, the list of them) it looks for the result behind that only.
 
 An event whose records come late is one event here and two or more to aureport (the question `late_events` lists
 them). Source: src/ausearch-lol.c, ausearch-parse.c, aureport-scan.c of audit-userspace 3.0.9; runs of that version on

@@ -72,7 +72,11 @@ def outcome(events: ir.Table, success: bool | None) -> ir.Table:
 
 
 def who(events: ir.Table) -> ir.StringValue:
-    """The login user: by name, else by number; null where nobody had logged in."""
+    """The login user: by name, else by number; null where nobody had logged in.
+
+    A name stands in the log or in the host's own id map. Where neither tells it, 0 stays `0`: hosts may call it
+    otherwise, and the machine that reads the log has no say in it.
+    """
     return ibis.coalesce(events.auid_name, events.auid.cast("string"))
 
 
