@@ -34,8 +34,8 @@ BEGAN = time.perf_counter()
 TIMES, ROWS, DAYS = 3, 1000, 30
 #: The last day of the store, which the questions are asked for that compare a period with what was before it.
 DAY = {"since": datetime(2026, 10, 29), "until": datetime(2026, 10, 30)}
-#: What a question needs to be told; those of a process tree are one host's day.
-TOLD = {"process_tree": {"host": "web01", **DAY}}
+#: What a question needs to be told; a process tree and a story are those of one host's day.
+TOLD = {"process_tree": {"host": "web01", **DAY}, "story": {"host": "web01", **DAY}}
 #: What the page `overview` asks, all of which may take three seconds.
 OVERVIEW = ("coverage", "volume", "types", "keys summary", "users summary", "executables summary", "summary")
 #: What is searched for: by each kind of thing that the filters look at, and by several at once.
