@@ -1,6 +1,7 @@
 """Memory is kept within a block, and the process is as it was behind it."""
 
 import platform
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -22,8 +23,7 @@ def test_freed_memory_is_given_back_behind_the_block():
     """What a block freed is no more in use by the process when it has ended."""
 
     def resident() -> int:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * 4096
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
 
     with memory.kept():
         kept = [bytearray(b"x" * 1_000_000) for _ in range(100)]

@@ -136,7 +136,9 @@ def test_every_byte_of_any_file_is_somebodys(name: str):
 
 def test_a_quote_that_is_open_for_longer_than_the_kernel_writes_was_cut():
     """It hides the headers of 32 KiB behind it and no more: the records after those are read."""
-    pieces = oddlines.read_odd(b'type=A msg=audit(1767225600.100:9): name="' + 1000 * (RECORD % (7, 7)).replace(b"\n", b" "))
+    pieces = oddlines.read_odd(
+        b'type=A msg=audit(1767225600.100:9): name="' + 1000 * (RECORD % (7, 7)).replace(b"\n", b" ")
+    )
     assert len(pieces) == 1 + 1000 - 585
     assert {piece.kind for piece in pieces} == {oddlines.RECORD}
 
