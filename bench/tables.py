@@ -13,8 +13,8 @@ whole store, as a notebook asks it: what is counted is taken whole, of a list it
 
 With `overview` for a question: all that the page asks, one after another in one process, as a notebook does.
 With `beside` for a question: aureport and ours on the first days of one host, for all of its reports or those that are
-named behind it by the question of ours (`beside 7 "files summary" logins`: of a week; else of one day, because some of
-its reports take four times as long for twice the log).
+named behind it by the question of ours (`beside 7 "files summary" logins`: of a week; else of one day, because its
+list of processes takes minutes of more).
 """
 
 import inspect
