@@ -984,10 +984,14 @@ collect.fetch(inventory.load(sys.argv[1]), sys.argv[2], tell=lambda step: print(
 """
 
 
-def write_inventory(path, server):
+def write_inventory(path, server, *, slow_after=None):
+    """An inventory of one host; after some bytes on the wire it becomes slow, so that a fetch is not over too soon."""
+    host = server.host()
+    if slow_after:
+        host = behind(Cutter(server.port, [slow_after], pause_s=0.02), server)
     path.write_text(
-        f"hosts: {{web01: {{address: 127.0.0.1, port: {server.port}, user: {server.user}, facts: false, retries: 0, "
-        f"ssh_config: false, key_file: {server.folder / 'login_key'}, known_hosts: {server.known_hosts}, "
+        f"hosts: {{web01: {{address: 127.0.0.1, port: {host.port}, user: {server.user}, facts: false, retries: 0, "
+        f"ssh_config: false, key_file: {server.folder / 'login_key'}, known_hosts: {host.known_hosts}, "
         f"log_path: {server.log}}}}}"
     )
     return path
@@ -1053,7 +1057,7 @@ def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(interruptible, sshd, fetch
     """What was read is kept, the attempt is recorded as stopped, and no traceback of a thread is printed."""
     server = sshd()
     server.log.write_bytes(lines(0, 400_000))
-    hosts = write_inventory(tmp_path / "hosts.yaml", server)
+    hosts = write_inventory(tmp_path / "hosts.yaml", server, slow_after=300_000)
     process = subprocess.Popen(
         [sys.executable, "-c", FETCH, hosts, tmp_path / "data"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -1093,7 +1097,7 @@ def test_two_fetches_of_one_data_folder_do_not_meet(sshd, fetch, tmp_path):
     """The second refuses and says who is at work."""
     server = sshd()
     server.log.write_bytes(lines(0, 400_000))
-    hosts = write_inventory(tmp_path / "hosts.yaml", server)
+    hosts = write_inventory(tmp_path / "hosts.yaml", server, slow_after=300_000)
     process = subprocess.Popen([sys.executable, "-c", FETCH, hosts, tmp_path / "data"], stdout=subprocess.PIPE)
     process.stdout.readline()
     with pytest.raises(AuditNbError, match=f"process {process.pid}, since .* is writing to this data folder"):
