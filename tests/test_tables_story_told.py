@@ -26,6 +26,11 @@ def column(table, name):
     return [row[0] for row in rows(table, name)]
 
 
+def decided(key, *values):
+    """What the records of a policy say of an event, one record each."""
+    return [{"record": n, "key": key, "value": value, "raw": None} for n, value in enumerate(values)]
+
+
 def process(pid, ppid, **words):
     return {"pid": pid, "ppid": ppid, "exe": f"/bin/{pid}", **words}
 
@@ -106,6 +111,10 @@ def test_the_same_thing_within_a_minute_is_one_step(events_of):
         ({"type": "SERVICE_STOP", "unit": "sshd"}, "service", True),
         ({"type": "ANOM_PROMISCUOUS"}, "anomaly", True),
         ({"types": ["AVC", "SYSCALL"], "syscall": "openat"}, "denied", True),
+        ({"type": "AVC", "other": decided("apparmor", "DENIED")}, "denied", True),
+        ({"type": "AVC", "other": decided("apparmor", "STATUS")}, None, None),
+        ({"type": "AVC", "other": decided("apparmor", "ALLOWED", "DENIED")}, "denied", True),
+        ({"type": "AVC", "other": decided("seresult", "granted")}, None, None),
         ({"type": "TTY", "command": "ls"}, "typed", True),
         ({"syscall": "clock_settime"}, "time", True),
         ({"syscall": "finit_module"}, "module", True),

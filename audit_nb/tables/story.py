@@ -40,6 +40,8 @@ REFUSALS = ("EACCES", "EPERM")
 #: Places where anybody may put a program.
 ANYONES = "^/(tmp|var/tmp|dev/shm|run/user)/"
 DENIALS = ("AVC", "USER_AVC", "SELINUX_ERR", "USER_SELINUX_ERR", "APPARMOR_DENIED", "SECCOMP")
+#: What a policy says of an event that it let pass.
+LET_PASS = ("granted", "STATUS", "ALLOWED", "AUDIT", "HINT", "COMPLAIN")
 BOOTS = ("SYSTEM_BOOT", "SYSTEM_SHUTDOWN", "SYSTEM_RUNLEVEL")
 SETS_TIME = ("settimeofday", "clock_settime", "stime", "adjtimex", "clock_adjtime")
 LOADS_MODULES = ("init_module", "finit_module", "delete_module")
@@ -178,7 +180,7 @@ def _kind(seen: ir.Table) -> ir.StringValue:
         (has_type(seen, *BOOTS), "boot"),
         (has_type(seen, "SERVICE_START", "SERVICE_STOP"), "service"),
         (kinds(seen).contains(" ANOM_") | kinds(seen).contains(" RESP_"), "anomaly"),
-        (has_type(seen, *DENIALS), "denied"),
+        (has_type(seen, *DENIALS) & ~_let_pass(seen), "denied"),
         (has_type(seen, "TTY", "USER_TTY"), "typed"),
         (has_type(seen, "TIME_INJOFFSET") | calls.isin(SETS_TIME).fill_null(False), "time"),
         (has_type(seen, "KERN_MODULE") | calls.isin(LOADS_MODULES).fill_null(False), "module"),
@@ -188,6 +190,13 @@ def _kind(seen: ir.Table) -> ir.StringValue:
         ((seen.names.length() > 0).fill_null(False), "opened"),
         (seen.syscall.notnull() & (seen["keys"].length() > 0).fill_null(False), "called"),
     )
+
+
+def _let_pass(seen: ir.Table) -> ir.BooleanValue:
+    """Whether a policy only told of the event: AppArmor of a profile that was loaded, SELinux of what it granted."""
+    decisions = seen.other.filter(lambda other: other["key"].isin(("apparmor", "seresult")))
+    passed = decisions.filter(lambda other: other["value"].isin(LET_PASS))
+    return ((passed.length() > 0) & (passed.length() == decisions.length())).fill_null(False)
 
 
 def _writes(seen: ir.Table) -> ir.BooleanValue:
