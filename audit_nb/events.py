@@ -518,13 +518,27 @@ class _Builder:
 
     def _names(self, name: str, known: Mapping[int, str]) -> pa.Array:
         """The names of an id: auditd's own, else the host's id map's."""
-        words, codes = self.values.words[f"{name}_name"], self._codes(f"{name}_name")
-        i = MATRIX[name]
+        i, codes = MATRIX[name], self._codes(f"{name}_name")
+        events = np.arange(len(codes))
+        self._complete(name, codes, (self.matrix[i], self.filled[i]), events, unset=_unset(name), known=known)
+        return self.values.words[f"{name}_name"].array(codes)
+
+    def _complete(
+        self,
+        name: str,
+        codes: Array,
+        numbers: tuple[Array, Array],
+        events: Array,
+        *,
+        unset: int,
+        known: Mapping[int, str],
+    ) -> None:
+        """Give ids (and whether each is filled) of these events, where they have no name, that of the host's id map."""
+        ids, filled = numbers
         nameless = np.empty(len(codes), np.int32)
-        nameless = nameless[: scan.find_nameless(self.matrix[i], self.filled[i], codes, _unset(name), nameless)]
+        nameless = nameless[: scan.find_nameless(ids, filled, codes, unset, nameless)]
         if len(nameless):
-            codes[nameless] = self._named(words, known, nameless, self.matrix[i][nameless])
-        return words.array(codes)
+            codes[nameless] = self._named(self.values.words[f"{name}_name"], known, events[nameless], ids[nameless])
 
     def _named(self, words: Words, known: Mapping[int, str], events: Array, ids: Array) -> Array:
         """The codes of the names that the id map gives to these ids of events; remembers that they were looked for."""
@@ -665,20 +679,14 @@ class _Builder:
             codes = np.empty(len(paths), np.int32)
             scan.read_codes(matrix[i], filled[i], codes)
             if name in ("ouid_name", "ogid_name"):
-                owner = list(MEMBERS).index(name.removesuffix("_name"))
-                self._name_owners(name, codes, matrix[owner], filled[owner], self.event[paths])
+                owner = name.removesuffix("_name")
+                of_owner = matrix[MEMBERS[owner] - 1000], filled[MEMBERS[owner] - 1000]
+                known = self.known.ids.users if owner == "ouid" else self.known.ids.groups
+                self._complete(owner, codes, of_owner, self.event[paths], unset=-1, known=known)
             made[name] = values.words[name].array(codes)
         names = [member.name for member in PATH]
         struct = pa.StructArray.from_arrays([made[name] for name in names], names=names)
         return _lists(struct, self.event[paths], len(self.first))
-
-    def _name_owners(self, name: str, codes: Array, ids: Array, filled: Array, event: Array) -> None:
-        """Complete the codes of owners' names from the id map."""
-        known = self.known.ids.users if name == "ouid_name" else self.known.ids.groups
-        nameless = np.empty(len(codes), np.int32)
-        nameless = nameless[: scan.find_nameless(ids, filled, codes, -1, nameless)]
-        if len(nameless):
-            codes[nameless] = self._named(self.values.words[name], known, event[nameless], ids[nameless])
 
     def _sockets(self) -> pa.Array:
         """The first SOCKADDR, decoded once for each distinct text and byte order."""

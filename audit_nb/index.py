@@ -69,6 +69,12 @@ class Index:
     trouble: str | None = None
 
     @property
+    def files(self) -> set[str]:
+        """The Parquet files that are the store, by their names below its folder."""
+        names = {f"{day}/{file}" for day, one in self.days.items() for file in one.files}
+        return names | ({self.malformed} if self.malformed else set())
+
+    @property
     def counts(self) -> Counter[str]:
         """What was counted, over all days."""
         return sum((Counter(day.counts) for day in self.days.values()), Counter())

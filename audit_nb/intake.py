@@ -225,14 +225,9 @@ class Intake:
             groups=dict(self.source.known.ids.groups),
             trouble="; ".join(self.trouble.values()) or None,
         )
-        files.sync_all([self.folder / name for name in self._files_of(index) if name not in self._files_of(old)])
+        files.sync_all([self.folder / name for name in index.files - old.files])
         indexes.save(self.folder, index)
         return index
-
-    def _files_of(self, index: Index) -> set[str]:
-        """The names of the files that an index names."""
-        names = {f"{day}/{file}" for day, one in index.days.items() for file in one.files}
-        return names | ({index.malformed} if index.malformed else set())
 
     def _part_bytes(self, numbers: Sequence[int]) -> int:
         return part_bytes(sum(self.segments[number].length for number in numbers), len(os.sched_getaffinity(0)))
@@ -289,7 +284,7 @@ class Intake:
         """Remove what the generation before last left, and what a killed update wrote."""
         for name in old.dropped:
             (self.folder / name).unlink(missing_ok=True)
-        keep = self._files_of(old) | {"index.json", f"segments-{old.generation:06d}.json"}
+        keep = old.files | {"index.json", f"segments-{old.generation:06d}.json"}
         for path in self.folder.rglob("*"):
             if path.is_file() and str(path.relative_to(self.folder)) not in keep and path.name != ".lock":
                 path.unlink(missing_ok=True)

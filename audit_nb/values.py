@@ -362,18 +362,17 @@ class Values:
         parts, size = [], 0
         for phrase in phrases:
             if self.run_first[phrase] != size:
-                return self.argv_code([argument for one in phrases for argument in self.arguments_of(one)])
+                return self._argv_code([argument for one in phrases for argument in self.arguments_of(one)])[0]
             parts.append(self.run[self.run_start[phrase] : self.run_end[phrase]])
             size += len(parts[-1])
         return self.argv.code(np.concatenate(parts))
 
     def _read_odd_arguments(self, phrase: int, chosen: Array) -> None:
         """Arguments in pieces, with holes, or twice; what their places in the list do not give back is kept raw."""
-        arguments = fields.decode_argv(self.arguments_of(phrase))
-        self.phrase_argv[phrase] = self.argv.code([self.arguments.code(text) for text in arguments])
+        self.phrase_argv[phrase], count = self._argv_code(self.arguments_of(phrase))
         keys = [self._key(f) for f in chosen.tolist()]
         last = max(int(re.sub(r"[_[].*", "", key)[1:]) for key in keys)
-        if len(set(keys)) < len(keys) or last >= len(arguments):
+        if len(set(keys)) < len(keys) or last >= count:
             self.always[chosen[(self.spans.flags[chosen] & scan.LITERAL) == 0]] = 1
 
     def _argument_codes(self, example: Array) -> tuple[Array, Array]:
@@ -404,9 +403,10 @@ class Values:
         flags = self.spans.flags
         return [(self._key(f), self.raw(f), bool(flags[f] & scan.QUOTED)) for f in mine if self.argument[f]]
 
-    def argv_code(self, arguments: list[tuple[str, bytes, bool]]) -> int:
-        """The number of these arguments among the distinct ones."""
-        return self.argv.code([self.arguments.code(text) for text in fields.decode_argv(arguments)])
+    def _argv_code(self, arguments: list[tuple[str, bytes, bool]]) -> tuple[int, int]:
+        """The number of these arguments among the distinct ones, and how many they are."""
+        decoded = fields.decode_argv(arguments)
+        return self.argv.code([self.arguments.code(text) for text in decoded]), len(decoded)
 
 
 def _in_range(target: Array, values: Array) -> Array:

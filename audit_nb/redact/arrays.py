@@ -1,7 +1,6 @@
 """The same for very many texts at once: only those that may hold a secret are looked at one by one."""
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,6 @@ import pyarrow.compute as pc
 from audit_nb.redact.lines import MASK, command, quoted, text
 from audit_nb.redact.shell import CUT_BYTES
 from audit_nb.redact.sieve import suspects
-
-# A suspect costs a hundred times as much as another text, and may come again with the next part of a log.
-_command = lru_cache(maxsize=16384)(command)
-_text = lru_cache(maxsize=4096)(text)
 
 # RE2's \s and the blanks beyond ASCII, and what else `quoted` looks for; nothing at all needs quotes, too.
 _NEEDS_QUOTES = r"[\t-\r\x1c-\x20\x{85}\pZ'\"\\$`;&|<>()*?\[\]{}!#~]|^$"
@@ -44,7 +39,7 @@ class _Remembered:
         if self._size > _REMEMBERED:
             self._masked, self._size = {}, 0
         else:
-            self._masked = self._masked | dict(zip(lines, masked, strict=True))
+            self._masked.update(zip(lines, masked, strict=True))
 
 
 _REMEMBERED = 32 << 20  # characters
@@ -66,7 +61,7 @@ def commands(argv: pa.ListArray) -> pa.StringArray:
     def mask(places: pa.Array) -> list[str | None]:
         shown = pc.binary_join(_lists(argv, _quoted(distinct), codes), " ").take(places)
         asked = suspects(flat.take(places))
-        close = [_command(tuple(one)) for one in argv.take(places).filter(pa.array(asked)).to_pylist()]
+        close = [command(tuple(one)) for one in argv.take(places).filter(pa.array(asked)).to_pylist()]
         return _replaced(shown, asked, close).to_pylist()
 
     return _commands.masked(pc.binary_join_element_wise(sizes, flat, "").to_pylist(), mask)
@@ -82,7 +77,7 @@ def _masked_texts(lines: pa.StringArray) -> pa.StringArray:
     sizes = pc.binary_length(known).to_numpy()
     asked = suspects(known, cut=(sizes >= CUT_BYTES[0]) & (sizes <= CUT_BYTES[-1]))
     asked |= pc.match_substring(known, "\0").to_numpy(zero_copy_only=False)
-    return _replaced(lines, asked, [_text(one) for one in lines.filter(pa.array(asked)).to_pylist()])
+    return _replaced(lines, asked, [text(one) for one in lines.filter(pa.array(asked)).to_pylist()])
 
 
 def _visible(words: pa.StringArray) -> pa.StringArray:
