@@ -220,3 +220,21 @@ def cpu_seconds(pid: int) -> float:
     """The processor time that a process has used so far (proc(5), fields 14 and 15 of stat)."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_rebuild_does_not_import_what_only_others_would_need(walked):
+    """pandas and cffi are looked for by pyarrow and Numba; behind the rebuild both are found as ever."""
+    folder, _, _ = walked
+    code = """
+import sys
+from audit_nb.cli import walks
+with walks.absent("pandas", "cffi"):
+    from audit_nb import store
+    rows = store.rebuild("data/demo", ["web01"])
+assert [row.outcome for row in rows] == ["done"], rows
+assert not {"pandas", "cffi"} & sys.modules.keys()
+frame = store.open_events("data/demo", ["web01"]).to_pandas()
+assert len(frame) == rows[0].events
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
