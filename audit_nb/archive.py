@@ -19,11 +19,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
-from audit_nb import files
+from audit_nb import files, zstd
 from audit_nb.compressed import open_decompressed
 from audit_nb.errors import AuditNbError
 from audit_nb.manifest import Digest, Lineage, Manifest, Segment, json_lines
@@ -165,8 +164,7 @@ class Block:
 def _compressed(data: bytes | Frames) -> bytes:
     if isinstance(data, Frames):
         return b"".join([*data.frames, _compressed(data.rest) if data.rest else b""])
-    packed: bytes = _zstd().compress(data, asbytes=True)
-    return packed
+    return zstd.compressed(data, _ZSTD_LEVEL)
 
 
 class Archive:
@@ -447,17 +445,10 @@ def _plain(stored: bytes, segment: Segment) -> bytes:
     import pyarrow as pa
 
     if not segment.skip:
-        plain: bytes = _zstd().decompress(stored, decompressed_size=segment.length, asbytes=True)
+        plain: bytes = pa.Codec("zstd").decompress(stored, decompressed_size=segment.length, asbytes=True)
         return plain
     # Cutting off what stands before would copy all of it, which takes as long again.
     stream = pa.CompressedInputStream(pa.BufferReader(stored), "zstd")
     stream.read(segment.skip)
     plain = stream.read(segment.length)
     return plain if not stream.read(1) else b""
-
-
-@cache
-def _zstd() -> Any:  # noqa: ANN401 - pyarrow ships no types
-    import pyarrow as pa
-
-    return pa.Codec("zstd", compression_level=_ZSTD_LEVEL)

@@ -255,6 +255,26 @@ def test_a_big_piece_travels_compressed(sshd, fetch, held, tmp_path, needs, tool
     assert held() == [lines(0, 80_100)]
 
 
+ONE_FETCH = """
+import sys
+from audit_nb import collect, inventory
+(result,) = collect.fetch(inventory.load(sys.argv[1]), sys.argv[2])
+print(result.outcome, *sorted({"pyarrow", "numpy"} & set(sys.modules)))
+"""
+
+
+def test_a_fetch_does_without_arrow(sshd, tmp_path, needs):
+    """To load it takes longer than a fetch with nothing new."""
+    needs("pzstd")
+    server = sshd()
+    server.log.write_bytes(lines(0, 50_000))
+    hosts = write_inventory(tmp_path / "hosts.yaml", server)
+    command = [sys.executable, "-c", ONE_FETCH, hosts, tmp_path / "data"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["done"]
+    assert set(vias(tmp_path)) == {"sftp, compressed by zstd"}
+
+
 def test_the_frames_of_a_host_are_kept_as_they_came(sshd, fetch, tmp_path, needs):
     """pzstd's frames are not made again, wherever lines end; zstd reads the segments, which begin behind `skip`."""
     server = sshd()
@@ -1000,7 +1020,7 @@ def write_inventory(path, server, *, slow_after=None):
 FORKED_FETCH = """
 import os, sys
 from audit_nb import collect, inventory
-import paramiko, pyarrow
+import paramiko
 hosts = inventory.load(sys.argv[1])
 for _ in sys.stdin:
     child = os.fork()

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # conda-forge gives these packages other names than PyPI.
-CONDA_NAMES = {"duckdb": "python-duckdb", "ibis-framework": "ibis-duckdb"}
+CONDA_NAMES = {"backports-zstd": "backports.zstd", "duckdb": "python-duckdb", "ibis-framework": "ibis-duckdb"}
 
 
 def bounds(lines: list[str]) -> dict[str, str]:

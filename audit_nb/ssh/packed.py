@@ -15,11 +15,10 @@ import shlex
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import paramiko
 
+from audit_nb import zstd
 from audit_nb.errors import AuditNbError
 from audit_nb.ssh.connection import Connection
 from audit_nb.ssh.route import SshError
@@ -101,8 +100,6 @@ class Packing:
         return PackingFailed(f"{self.connection.host.name}: {words}")
 
     def _pieces(self, part: Part) -> Iterator[Piece]:
-        import pyarrow as pa
-
         count, wanted = 0, part.end - part.start
         with self.connection.failures(f"read {part.path}"):
             try:
@@ -111,7 +108,7 @@ class Packing:
                 while count < wanted and (piece := self._output.read(wanted - count)).plain:
                     yield piece
                     count += len(piece)
-            except (pa.ArrowException, ValueError, EOFError, OSError) as fault:  # pyarrow: OSError for what is no zstd
+            except (zstd.ZstdError, ValueError, EOFError, OSError) as fault:
                 if self.connection.transport.is_active():
                     raise self.failed(f"{part.path} did not come as zstd ({fault})") from fault
                 raise
@@ -179,8 +176,6 @@ class PackedRemote:
 class _Incoming:
     """What a command says, from front to back."""
 
-    closed = False
-
     def __init__(self, receive: Callable[[int], bytes]) -> None:
         self._receive = receive
         self._waiting = bytearray()
@@ -197,25 +192,34 @@ class _Incoming:
         del self._waiting[: len(data)]
         return data
 
-    def read(self, size: int) -> bytes:
-        """Some bytes, at most `size`, as pyarrow asks for them."""
-        return self.take(min(size, len(self._waiting))) if self._waiting else self._receive(size)
-
-    def close(self) -> None:
-        self.closed = True
+    def some(self) -> bytes:
+        """Some bytes, as they have come; none at the end."""
+        return self.take(len(self._waiting)) if self._waiting else self._receive(PIECE)
 
 
 class _Stream:
     """The output of zstd, which tells nothing of where its frames end."""
 
     def __init__(self, incoming: _Incoming) -> None:
-        import pyarrow as pa
-
-        self._plain = pa.CompressedInputStream(pa.PythonFile(incoming, mode="r"), "zstd")
+        self._incoming = incoming
+        self._unpacker = zstd.ZstdDecompressor()
+        self._begun = False  # whether we are within a frame
 
     def read(self, left: int) -> Piece:
-        """The next bytes, at most `left`; none at the end."""
-        return Piece(self._plain.read(min(PIECE, left)))
+        """The next bytes, at most `left`; none at the end. EOFError: that was within a frame."""
+        while True:
+            data = b""
+            if self._unpacker.eof:
+                data, self._unpacker, self._begun = self._unpacker.unused_data, zstd.ZstdDecompressor(), False
+            if self._unpacker.needs_input and not data:
+                data = self._incoming.some()
+                if not data and self._begun:
+                    raise EOFError("it ended within a frame")
+                if not data:
+                    return Piece(b"")
+            self._begun = True
+            if plain := self._unpacker.decompress(data, min(PIECE, left)):
+                return Piece(plain)
 
 
 class _Frames:
@@ -235,7 +239,7 @@ class _Frames:
         frame = self._incoming.take(length)
         if len(frame) < length:
             raise EOFError("it ended within a frame")
-        plain = _unpacked(frame, min(FRAME, left))
+        plain = zstd.frame_content(frame, min(FRAME, left), FRAME_LIMIT)
         if len(frame) > len(plain) + len(plain) // 64 + 1024:  # what cannot be compressed grows by less
             raise ValueError("a frame is longer than what it holds")
         return Piece(plain, frame) if len(plain) <= left else Piece(plain[:left])
@@ -244,26 +248,6 @@ class _Frames:
 def _output(receive: Callable[[int], bytes]) -> _Frames | _Stream:
     incoming = _Incoming(receive)
     return _Frames(incoming) if incoming.peek(4) == struct.pack("<I", SKIPPABLE) else _Stream(incoming)
-
-
-def _unpacked(frame: bytes, expected: int) -> bytes:
-    """What a frame holds, which does not say how much that is: `expected` bytes, or of a file that grew some more."""
-    import pyarrow as pa
-
-    try:
-        return bytes(_zstd().decompress(frame, decompressed_size=expected, asbytes=True))
-    except OSError:
-        plain: bytes = pa.CompressedInputStream(pa.BufferReader(frame), "zstd").read(FRAME_LIMIT + 1)
-    if len(plain) > FRAME_LIMIT:
-        raise ValueError("a frame holds more than any of pzstd's")
-    return plain
-
-
-@cache
-def _zstd() -> Any:  # noqa: ANN401 - pyarrow ships no types
-    import pyarrow as pa
-
-    return pa.Codec("zstd")
 
 
 def worthwhile(connection: Connection, logs: Sequence[tuple[RemoteFile, int]]) -> list[tuple[RemoteFile, int]]:
