@@ -15,7 +15,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from audit_nb import archive, disk, fetches, files, lineage, overlap
+from audit_nb import archive, disk, fetches, files, lineage, memory, overlap
 from audit_nb.archive import Archive
 from audit_nb.compressed import Unreadable
 from audit_nb.errors import AuditNbError, UsageError
@@ -48,7 +48,7 @@ def fetch(
     data_dir = Path(data_dir)
     stop = threading.Event()
     results: dict[str, FetchResult] = {}
-    with archive.lock(data_dir):
+    with archive.lock(data_dir), memory.kept(arrow=False):
         _require_space(data_dir)
         visits = [Visit(Archive(data_dir), host, stop, _teller(tell, host)) for host in inventory.hosts]
         pool = ThreadPoolExecutor(max_workers=max(1, min(parallel, len(visits))), thread_name_prefix="fetch")

@@ -1,16 +1,14 @@
-"""Memory that is freed while a store is made is kept for what comes next.
+"""Memory that is freed while a store is made, or logs are fetched, is kept for what comes next.
 
-Every part asks for some hundreds of megabytes. To give them back and to ask for them anew costs a fault for each page:
-a tenth of the time.
+Every part asks for some hundreds of megabytes, every block that is fetched for some. To give them back and to ask for
+them anew costs a fault for each page: a tenth of the time.
 """
 
 import ctypes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any
-
-import pyarrow as pa
 
 # mallopt(3): the numbers of its parameters, glibc's own values, and those that keep all but the largest pieces.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -19,18 +17,29 @@ _KEEPING = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_THRESHOLD: 32 << 20}
 
 
 @contextmanager
-def kept() -> Iterator[None]:
-    """Keep what is freed within the block, and give it back at its end; without glibc nothing changes."""
+def kept(*, arrow: bool = True) -> Iterator[None]:
+    """Keep what is freed within the block, by `arrow` too, and give it back at its end; only glibc can be told to."""
+    _set(_KEEPING)
+    try:
+        with _asked_of_system() if arrow else nullcontext():
+            yield
+    finally:
+        _set(_USUAL)
+        if (libc := _libc()) is not None:
+            libc.malloc_trim(0)
+
+
+@contextmanager
+def _asked_of_system() -> Iterator[None]:
+    """Arrow asks the C library for memory within the block."""
+    import pyarrow as pa
+
     pool = pa.default_memory_pool()
     pa.set_memory_pool(pa.system_memory_pool())
-    _set(_KEEPING)
     try:
         yield
     finally:
         pa.set_memory_pool(pool)
-        _set(_USUAL)
-        if (libc := _libc()) is not None:
-            libc.malloc_trim(0)
 
 
 def _set(values: dict[int, int]) -> None:
