@@ -17,7 +17,10 @@ from audit_nb.blocks import Piece, blocks_of_frames, blocks_of_lines
 from audit_nb.errors import AuditNbError
 
 MADE_AT_ONCE = 2  # blocks that are compressed and hashed while others are read
-TOGETHER = 3  # blocks that are asked about and written together; as many wait for an answer, and for the disk
+# Blocks are asked about and written together, so many of them or of such a size; as many wait for an answer, and for
+# the disk. Of a block that came in frames nothing but these is in memory by then.
+TOGETHER = 12
+TOGETHER_BYTES = 10 << 20
 
 
 class Readable(Protocol):
@@ -245,6 +248,7 @@ class _Writer:
         self._makers, self._keeper = ThreadPoolExecutor(MADE_AT_ONCE, "make"), ThreadPoolExecutor(1, "keep")
         self._making: list[Future[Block]] = []
         self._read: list[_Waiting] = []
+        self._read_bytes = 0  # that they take in memory
         self._asked: _Asked | None = None
         self._written: Future[None] | None = None
 
@@ -268,7 +272,8 @@ class _Writer:
         start, self.end, self._tail = self.end, self.end + len(block), end
         places = (start - before.length, before.length), (self.end - end.length, end.length)
         self._read.append(_Waiting(self._making[-1], whole, places, before, end))
-        return len(self._read) < TOGETHER or self._write(self._ask())
+        self._read_bytes += sum(map(len, block.frames)) if isinstance(block, Frames) else len(block)
+        return (len(self._read) < TOGETHER and self._read_bytes < TOGETHER_BYTES) or self._write(self._ask())
 
     def finish(self, *, broken: bool) -> None:
         """Write what was taken; when the connection is `broken` the last blocks are not asked about."""
@@ -278,7 +283,7 @@ class _Writer:
 
     def _ask(self) -> _Asked:
         """Ask the file about what was read; the answer comes while the next blocks are read."""
-        blocks, self._read = self._read, []
+        blocks, self._read, self._read_bytes = self._read, [], 0
         wanted = [(0, self.place.head.length), *(place for block in blocks for place in block.places)]
         try:
             return _Asked(blocks, self.file.ask_blocks(wanted))
