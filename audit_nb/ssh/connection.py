@@ -22,6 +22,8 @@ from audit_nb.ssh.route import Route, SshError, resolve, words_of
 WINDOW = 4 << 20  # bytes under way to us: at 20 ms there and back, 200 MB/s
 PACKET = 1 << 17  # bytes in one packet to us: four times what paramiko asks for, whose work is by the packet
 MAX_JUMPS = 8
+PROMPTLY = 1 << 16  # first bytes that are acknowledged at once: sshd's Nagle waits for that, and our kernel for 40 ms
+QUICK_ACK = getattr(socket, "TCP_QUICKACK", socket.TCP_NODELAY)  # Linux; elsewhere what is set anyway
 GREETING = 200  # first bytes that came, for telling what is no SSH
 OUTPUT_LIMIT = 8 << 20
 
@@ -465,6 +467,8 @@ class _Wire:
             raise
         if self.received < GREETING:
             self._first += data[: GREETING - self.received]
+        if self.received < PROMPTLY and isinstance(self._sock, socket.socket):
+            self._sock.setsockopt(socket.IPPROTO_TCP, QUICK_ACK, 1)  # holds for a few packets only
         self.received += len(data)
         return data
 
