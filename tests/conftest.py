@@ -1,5 +1,6 @@
 """Shared parts of the tests."""
 
+import contextlib
 import getpass
 import os
 import re
@@ -210,6 +211,10 @@ class Sshd:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(10)
+        with contextlib.suppress(OSError):  # a child of it that serves the last connection still holds the port
+            while True:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                time.sleep(0.01)
 
     def login_attempts(self) -> int:
         """How many connections came as far as saying who they are."""
