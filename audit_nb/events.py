@@ -207,7 +207,17 @@ def read_events(
     precede.
     """
     pieces = [Piece(block) if isinstance(block, bytes) else block for block in blocks]
-    found = find(pieces, since_ms=since_ms, until_ms=until_ms)
+    return read_found(find(pieces, since_ms=since_ms, until_ms=until_ms), host=host, known=known, boots=boots)
+
+
+def read_found(
+    found: Found,
+    *,
+    host: str,
+    known: Known | None = None,
+    boots: tuple[Sequence[Changes], Mapping[str, Sequence[int]]] | None = None,
+) -> Parsed:
+    """As `read_events`, of records that were found before."""
     if boots is None:
         counted = Boots()
         boots = counted.follow(found), counted.began

@@ -2,15 +2,16 @@
 
 The new segments are surveyed; the days they touch are read again as a whole, from every segment that has a part in
 them, window by window and side by side, each window into files of its own; then the index changes from the old files to
-the new ones. The result is the same whatever the pieces were in which the bytes came.
+the new ones. Of a host of which nothing is stored yet, windows are read while the survey goes on. The result is
+the same whatever the pieces were in which the bytes came.
 """
 
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,10 +21,12 @@ import pyarrow.parquet as pq
 
 from audit_nb import events, files, shortcuts
 from audit_nb import index as indexes
+from audit_nb.ahead import Ahead, comes_in_order
 from audit_nb.boots import Boots, Changes
 from audit_nb.errors import AuditNbError
+from audit_nb.finds import Finds, joined
 from audit_nb.index import Day, Held, Index, day_name
-from audit_nb.spans import Account, Piece
+from audit_nb.spans import Account, Found, Piece, find
 from audit_nb.survey import (
     DAY_MS,
     Surveyed,
@@ -37,8 +40,6 @@ from audit_nb.survey import (
 )
 from audit_nb.values import distinct
 
-_CACHED_BYTES = 96 << 20
-
 
 class Segment(Protocol):
     """What is needed to know of a segment of the archive."""
@@ -51,6 +52,8 @@ class Segment(Protocol):
     def offset(self) -> int: ...
     @property
     def length(self) -> int: ...
+    @property
+    def first_ms(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Intake:
     def __init__(self, source: Source, folder: Path, workers: Executor, told: Callable[[int, int], None]) -> None:
         self.source, self.folder, self.workers, self.told = source, folder, workers, told
         self.segments = {segment.number: segment for segment in source.segments}
-        self._cache: OrderedDict[int, bytes] = OrderedDict()
+        self.finds = Finds(self._find)
         self._checked: set[int] = set()
         self._lock = threading.Lock()
         self.trouble: dict[int, str] = {}
@@ -95,41 +98,38 @@ class Intake:
         renamed = self._renamed_days(old)
         if old.generation and not new and not gone and not renamed:
             return old
-        surveyed, boots, order = self._survey(old, new)
+        files.private_directory(self.folder)
+        self._sweep(old)
+        surveyed, boots, order, ahead = self._survey(old, new)
         held = {number: one for number, one in old.segments.items() if number in self.segments}
         held |= {one.number: _held(one) for one in surveyed.values()}
         touched = {day for number in surveyed for day in held[number].days} | {day for one in gone for day in one.days}
-        return self._write(old, held, order, boots, surveyed, touched | renamed)
+        return self._write(old, held, order, boots, surveyed, touched | renamed, ahead)
 
     # ------------------------------------------------------------------------------------------------------ the bytes
 
     def _piece(self, number: int) -> Piece | None:
         """A segment's bytes; None where they cannot be had, which is noted."""
         segment = self.segments[number]
-        with self._lock:
-            data = self._cache.get(number)
-            if data is not None:
-                self._cache.move_to_end(number)
-        if data is None:
-            try:
-                data = self.source.read(segment, again=number in self._checked)
-            except AuditNbError as error:
-                self.trouble[number] = str(error)
-                return None
-            self._remember(number, data)
-            self._checked.add(number)
+        try:
+            data = self.source.read(segment, again=number in self._checked)
+        except AuditNbError as error:
+            self.trouble[number] = str(error)
+            return None
+        self._checked.add(number)
         return Piece(data, number, 0, self.source.position[number], segment.source)
 
-    def _remember(self, number: int, data: bytes) -> None:
-        with self._lock:
-            self._cache[number] = data
-            while sum(map(len, self._cache.values())) > _CACHED_BYTES:
-                self._cache.popitem(last=False)
+    def _find(self, number: int) -> Found | None:
+        """What there is in a segment, looked for anew."""
+        piece = self._piece(number)
+        return None if piece is None else find([piece])
 
     # ----------------------------------------------------------------------------------------------------- the survey
 
-    def _survey(self, old: Index, new: Sequence[int]) -> tuple[dict[int, Surveyed], Boots, list[int]]:
-        """The new segments surveyed, the boots after them, and all segments in order of arrival.
+    def _survey(
+        self, old: Index, new: Sequence[int]
+    ) -> tuple[dict[int, Surveyed], Boots, list[int], Ahead[Made] | None]:
+        """The new segments surveyed, the boots after them, all segments in order of arrival, and what was read ahead.
 
         Where a new segment does not come after the old ones, all of them are surveyed again.
         """
@@ -137,13 +137,20 @@ class Intake:
         boots = Boots(dict(old.boots.state), {name: list(began) for name, began in old.boots.began.items()})
         known = {self.segments[number].source for number in times}
         guess = sorted(new, key=lambda n: (self.segments[n].source not in known, *self._place(n)))
-        surveyed = self._survey_all(guess, boots)
+        ahead = None
+        if not old.segments and comes_in_order([self.segments[number].first_ms for number in guess]):
+            self.total = sum(self.segments[number].length for number in guess)
+            read = partial(self._read_ahead, old.generation + 1, boots)
+            ahead = Ahead(read, self.workers, self._part_bytes(guess))
+        surveyed = self._survey_all(guess, boots, ahead)
         times |= {number: one.times for number, one in surveyed.items()}
         order = self._ordered(times)
         if order == [*(number for number in old.order if number in times), *surveyed]:
-            return surveyed, boots, order
+            return surveyed, boots, order, ahead
+        if ahead is not None:
+            ahead.made([])
         boots = Boots()
-        return self._survey_all(order, boots), boots, order
+        return self._survey_all(order, boots), boots, order, None
 
     def _place(self, number: int) -> tuple[int, int, int]:
         """Where a segment stands among those of its source."""
@@ -159,17 +166,24 @@ class Intake:
         rank = {source: place for place, source in enumerate(in_order_of_arrival(of_source))}
         return sorted(times, key=lambda number: (rank[self.segments[number].source], *self._place(number)))
 
-    def _survey_all(self, order: Sequence[int], boots: Boots) -> dict[int, Surveyed]:
+    def _survey_all(self, order: Sequence[int], boots: Boots, ahead: Ahead[Made] | None = None) -> dict[int, Surveyed]:
         """Survey these segments, some ahead of the others, and follow their serials in this order."""
         surveyed: dict[int, Surveyed] = {}
         for one in _in_order(self.workers, self._survey_one, order):
             if one is not None:
                 surveyed[one.number] = counted(one, boots)
+                if ahead is not None:
+                    self.finds.let_go(ahead.add(surveyed[one.number]))
         return surveyed
 
     def _survey_one(self, number: int) -> Surveyed | None:
         piece = self._piece(number)
-        return None if piece is None else survey(piece, self.source.host)
+        if piece is None:
+            return None
+        one = survey(piece, self.source.host)
+        if one.found is not None:
+            self.finds.keep(number, one.found)
+        return one
 
     def _survey_again(self, number: int) -> Surveyed | None:
         one = self._survey_one(number)
@@ -192,20 +206,20 @@ class Intake:
         boots: Boots,
         surveyed: dict[int, Surveyed],
         touched: set[int],
+        ahead: Ahead[Made] | None,
     ) -> Index:
-        files.private_directory(self.folder)
-        self._sweep(old)
         wanted = [number for number in order if number in held and touched & set(held[number].days)]
         again = _in_order(self.workers, self._survey_again, [n for n in wanted if n not in surveyed])
         known = surveyed | {one.number: one for one in again if one is not None}
         there = [known[number] for number in wanted if number in known]
         generation = old.generation + 1
-        plan = windows(there, touched, self._part_bytes(wanted))
-        self.total = sum(self.segments[number].length for window in plan for number in window.segments)
+        plan, read = self._planned(there, touched, self._part_bytes(wanted), ahead)
+        tasks = [(n, window, held, boots, touched, generation) for n, window in enumerate(plan) if n not in read]
+        self.total = self.done + sum(self.segments[n].length for task in tasks for n in task[1].segments)
+        rest = _in_order(self.workers, self._read_window, tasks)
         days: dict[str, Day] = {}
-        tasks = [(n, window, held, boots, touched, generation) for n, window in enumerate(plan)]
-        for made in _in_order(self.workers, self._read_window, tasks):
-            for name, day in made.days.items():
+        for n in range(len(plan)):
+            for name, day in (read[n] if n in read else next(rest)).days.items():
                 days[name] = _added(days[name], day) if name in days else day
         names = {day_name(day) for day in touched}
         kept = {name: day for name, day in old.days.items() if name not in names and held_any(name, held)}
@@ -232,31 +246,65 @@ class Intake:
     def _part_bytes(self, numbers: Sequence[int]) -> int:
         return part_bytes(sum(self.segments[number].length for number in numbers), len(os.sched_getaffinity(0)))
 
+    def _planned(
+        self, there: Sequence[Surveyed], touched: set[int], most: int, ahead: Ahead[Made] | None
+    ) -> tuple[list[Window], dict[int, Made]]:
+        """The windows to read, and what has been read of them by their numbers."""
+        if ahead is not None:
+            plan = windows(there, touched, most, ahead.cuts)
+            if ahead.fits(plan, there):
+                return plan, ahead.made(plan)
+            ahead.made([])
+        return windows(there, touched, most), {}
+
     def _read_window(self, task: tuple[int, Window, Mapping[int, Held], Boots, set[int], int]) -> Made:
         """Read one window of time and write its days."""
         number, window, held, boots, touched, generation = task
-        pieces = [piece for one in window.segments if (piece := self._piece(one)) is not None and piece.data]
-        changes = [held[piece.segment].changes for piece in pieces]
-        parsed = events.read_events(
-            pieces,
-            host=self.source.host,
-            known=self.source.known,
-            since_ms=window.since_ms,
-            until_ms=window.until_ms,
-            boots=(changes, boots.began),
-        )
-        days = self._write_days(parsed, touched, f"{generation:06d}-{number:03d}.parquet")
+        changes = {one: held[one].changes for one in window.segments}
+        there = {one: self.finds.of(one) for one in window.segments}
+        return self._read_found(there, window, (changes, boots), touched, f"{generation:06d}-{number:03d}.parquet")
+
+    def _read_ahead(
+        self, generation: int, boots: Boots, number: int, window: Window, changes: Mapping[int, Changes]
+    ) -> Callable[[], Made]:
+        """What reads a window of which every day is wanted; it takes hold of what was found in the segments."""
+        kept = {one: self.finds.kept(one) for one in window.segments}
+
+        def read() -> Made:
+            there = {one: found or self._find(one) for one, found in kept.items()}
+            kept.clear()
+            return self._read_found(there, window, (changes, boots), None, f"{generation:06d}-{number:03d}.parquet")
+
+        return read
+
+    def _read_found(
+        self,
+        there: dict[int, Found | None],
+        window: Window,
+        known: tuple[Mapping[int, Changes], Boots],
+        touched: set[int] | None,
+        name: str,
+    ) -> Made:
+        """Read what was found in these segments within a window; what could not be had is left out."""
+        changes = [known[0][one] for one, found in there.items() if found is not None]
+        found = joined([one for one in there.values() if one is not None], window.since_ms, window.until_ms)
+        there.clear()  # it would take memory until the window is read
+        size = found.block.size
+        boots = changes, known[1].began
+        parsed = events.read_found(found, host=self.source.host, known=self.source.known, boots=boots)
+        del found
+        days = self._write_days(parsed, touched, name)
         with self._lock:
-            self.done += sum(len(piece.data) for piece in pieces)
+            self.done += size
             self.told(self.done, self.total)
         return Made(days)
 
-    def _write_days(self, parsed: events.Parsed, touched: set[int], name: str) -> dict[str, Day]:
+    def _write_days(self, parsed: events.Parsed, touched: set[int] | None, name: str) -> dict[str, Day]:
         time_ms = parsed.events["time_ms"].to_numpy()
         made: dict[str, Day] = {}
         for day in np.unique(time_ms // DAY_MS).tolist():
             first, last = np.searchsorted(time_ms, (day * DAY_MS, (day + 1) * DAY_MS)).tolist()
-            if day not in touched:
+            if touched is not None and day not in touched:
                 continue
             table = parsed.events.slice(first, last - first)
             if len(table) * 2 < len(parsed.events):

@@ -54,6 +54,11 @@ class Surveyed:
         bounds = (0, 0, -1, -1) if few else (0, int(middle[0]), int(middle[1]), -1)
         return tuple(int(self.seconds[place]) for place in bounds)
 
+    def has(self, since: int, until: int) -> bool:
+        """Whether it has records with since <= second < until."""
+        first, last = np.searchsorted(self.seconds, (since, until))
+        return bool(last > first)
+
 
 def survey(piece: Piece, host: str) -> Surveyed:
     """Look at one segment."""
@@ -117,15 +122,21 @@ def part_bytes(total: int, processors: int) -> int:
     return min(WINDOW_BYTES, max(LEAST_BYTES, -(-total // max(1, rounds * processors))))
 
 
-def windows(surveyed: Sequence[Surveyed], days: Iterable[int], most: int = WINDOW_BYTES) -> list[Window]:
-    """Windows that cover these days and no other day with records: small days together, a large one in parts."""
-    seconds, sizes = _together(surveyed)
-    chosen = sorted(days)
+def windows(
+    surveyed: Sequence[Surveyed], days: Iterable[int], most: int = WINDOW_BYTES, cuts: Sequence[int] = ()
+) -> list[Window]:
+    """Windows that cover these days and no other day with records: small days together, a large one in parts.
+
+    With `cuts` the first windows end at these seconds, and all days are covered.
+    """
+    seconds, sizes = bytes_by_second(surveyed)
+    behind = cuts[-1] if cuts else 0
+    chosen = sorted(day for day in days if (day + 1) * 86_400 > behind)
     others = np.setdiff1d(seconds // 86_400, chosen)
-    made: list[tuple[int, int]] = []  # in seconds, half-open
-    taken = 0
+    made = list(zip([0, *cuts], cuts, strict=False))  # in seconds, half-open
+    taken = most
     for day in chosen:
-        begin, end = day * 86_400, (day + 1) * 86_400
+        begin, end = max(day * 86_400, behind), (day + 1) * 86_400
         mine = slice(*np.searchsorted(seconds, (begin, end)))
         size = int(sizes[mine].sum())
         if size > most:
@@ -138,12 +149,12 @@ def windows(surveyed: Sequence[Surveyed], days: Iterable[int], most: int = WINDO
             made.append((begin, end))
             taken = size
     return [
-        Window(since * 1000, until * 1000, tuple(one.number for one in surveyed if _has(one, since, until)))
+        Window(since * 1000, until * 1000, tuple(one.number for one in surveyed if one.has(since, until)))
         for since, until in made
     ]
 
 
-def _together(surveyed: Sequence[Surveyed]) -> tuple[Array, Array]:
+def bytes_by_second(surveyed: Sequence[Surveyed]) -> tuple[Array, Array]:
     """How many bytes bear each second, over all segments."""
     if not surveyed:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -166,8 +177,3 @@ def _cut_day(begin: int, end: int, seconds: Array, sizes: Array, most: int) -> l
     cuts = np.unique(seconds[np.searchsorted(total, wanted)]).tolist()
     bounds = [begin, *(cut for cut in cuts if begin < cut < end), end]
     return list(zip(bounds, bounds[1:], strict=False))
-
-
-def _has(one: Surveyed, since: int, until: int) -> bool:
-    first, last = np.searchsorted(one.seconds, (since, until))
-    return bool(last > first)

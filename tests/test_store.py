@@ -6,6 +6,7 @@ import random
 import stat
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit_nb import store
+from audit_nb.ahead import Ahead
 from audit_nb.archive import Archive
 from audit_nb.errors import UsageError
 from audit_nb.events import SCHEMA, Known, plain, read_events
 from audit_nb.fields import IdMap
 from audit_nb.spans import Piece
+from audit_nb.survey import Window
 
 HERE = Path(__file__).parent
 DAY = 86_400
@@ -431,6 +434,37 @@ def test_the_windows_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (row["time_ms"], row["serial"], row["types"], row["boot"], row["pid"], row["paths"])
         for row in sorted(whole, key=lambda row: (row["time_ms"], row["serial"]))
     ]
+
+
+@pytest.mark.parametrize("size", [20_000, 60_000])
+def test_what_was_read_ahead_is_what_would_be_read_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+):
+    """While the survey goes on, from what it found; or of the same windows afterwards, or of others, from the bytes."""
+    monkeypatch.setattr("audit_nb.survey.WINDOW_BYTES", size)
+    log, lines = Log(tmp_path), genuine().split(b"\n")[:-1]
+    for late in (700, 1900):
+        lines.insert(late + 900, lines.pop(late))
+    for at in range(0, len(lines), 150):
+        log.add(b"\n".join(lines[at : at + 150]) + b"\n")
+    ahead: list[int] = []
+    counted = Ahead.made
+
+    def made(self: Ahead, plan: Sequence[Window]) -> dict:
+        ahead.append(len(counted(self, plan)))
+        return counted(self, plan)
+
+    monkeypatch.setattr(Ahead, "made", made)
+    update(tmp_path)
+    first = stored(tmp_path)
+    assert 5 < ahead[0] < len(list((tmp_path / "store").rglob("000001-*.parquet")))
+    monkeypatch.setattr(Ahead, "made", lambda self, plan: {n: one for n, one in counted(self, plan).items() if n < 0})
+    store.rebuild(tmp_path)
+    assert stored(tmp_path) == first
+    monkeypatch.setattr("audit_nb.intake.comes_in_order", lambda times: False)
+    store.rebuild(tmp_path)
+    shown = [{**row, "account": None} for row in first]  # masked by who is known within a window
+    assert [{**row, "account": None} for row in stored(tmp_path)] == shown
 
 
 def test_where_one_second_is_larger_than_a_window_it_is_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
