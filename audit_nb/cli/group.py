@@ -55,7 +55,8 @@ class Verbs(click.Group):
         except Exception as error:  # noqa: BLE001 - a user never sees a traceback
             say(sentence(error) or told_as_our_own(error))
             code = 1
-        gc.freeze()  # else the interpreter looks through everything twice when it ends: a sixth of a second
+        if "_duckdb" not in sys.modules:  # it would tell of everything that it has not let go of
+            gc.freeze()  # else the interpreter looks through everything twice when it ends: a sixth of a second
         sys.exit(code or 0)
 
 
