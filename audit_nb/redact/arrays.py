@@ -9,10 +9,16 @@ import pyarrow.compute as pc
 
 from audit_nb.redact.lines import MASK, command, quoted, text
 from audit_nb.redact.shell import CUT_BYTES
-from audit_nb.redact.sieve import suspects
+from audit_nb.redact.sieve import bytes_of, suspects
 
-# RE2's \s and the blanks beyond ASCII, and what else `quoted` looks for; nothing at all needs quotes, too.
-_NEEDS_QUOTES = r"[\t-\r\x1c-\x20\x{85}\pZ'\"\\$`;&|<>()*?\[\]{}!#~]|^$"
+# What the bytes of an argument say of its quotes: that it needs some, that `quoted` has to look at it, or that RE2 has to
+# look for one of the blanks beyond ASCII, which begin with these.
+_QUOTES, _ODD, _MAY_BE_BLANK = 1, 2, 4
+_SAYS = np.zeros(256, np.uint8)
+_SAYS[[*range(9, 14), *range(28, 33), *b"\"\\$`;&|<>()?[]{}!#~"]] = _QUOTES
+_SAYS[[*b"'*"]] = _QUOTES | _ODD
+_SAYS[[0xC2, 0xE1, 0xE2, 0xE3]] = _MAY_BE_BLANK
+_BLANKS_BEYOND_ASCII = r"[\x{85}\pZ]"
 
 
 class _Remembered:
@@ -82,15 +88,25 @@ def _masked_texts(lines: pa.StringArray) -> pa.StringArray:
 
 def _visible(words: pa.StringArray) -> pa.StringArray:
     """No argument of execve(2) can hold a NUL; one that stands in a forged record is made visible."""
-    has = pc.any(pc.match_substring(words, "\0")).as_py()
-    return pc.replace_substring(words, "\0", "\u2400") if has else words
+    return pc.replace_substring(words, "\0", "\u2400") if b"\0" in bytes_of(words)[0].tobytes() else words
 
 
 def _quoted(words: pa.StringArray) -> pa.StringArray:
-    needs = pc.match_substring_regex(words, _NEEDS_QUOTES)
-    odd = pc.and_(needs, pc.or_(pc.match_substring(words, "'"), pc.match_substring(words, MASK)))
-    simple = pc.if_else(needs, pc.binary_join_element_wise("'", words, "'", ""), words)
-    return _replaced(simple, odd.to_numpy(zero_copy_only=False), [quoted(one) for one in words.filter(odd).to_pylist()])
+    data, offsets = bytes_of(words)
+    said = _SAYS[data]
+    places = np.flatnonzero(said)
+    said, word = said[places], np.searchsorted(offsets, places, side="right") - 1
+    needs = offsets[1:] == offsets[:-1]  # nothing at all needs quotes, too
+    needs[word[said & _QUOTES > 0]] = True
+    maybe = np.unique(word[said == _MAY_BE_BLANK])
+    if len(maybe):
+        blank = pc.match_substring_regex(words.take(pa.array(maybe)), _BLANKS_BEYOND_ASCII)
+        needs[maybe[blank.to_numpy(zero_copy_only=False)]] = True
+    odd = np.zeros(len(words), bool)
+    odd[word[said & _ODD > 0]] = True
+    simple = pc.binary_join_element_wise("'", words.filter(pa.array(needs)), "'", "")
+    by = [quoted(one) for one in words.filter(pa.array(odd)).to_pylist()]
+    return _replaced(pc.replace_with_mask(words, pa.array(needs), simple), odd, by)
 
 
 def _lists(argv: pa.ListArray, words: pa.StringArray, codes: pa.Array | None) -> pa.ListArray:

@@ -152,10 +152,18 @@ _DROPPED = np.zeros(256, bool)
 _DROPPED[list(b"'\"\\")] = True
 
 
+def bytes_of(lines: pa.StringArray) -> tuple[Array, Array]:
+    """The bytes of all texts and where in them each begins; one more says where the last one ends."""
+    _, starts, text = lines.buffers()
+    if not len(lines) or not text:
+        return np.zeros(0, np.uint8), np.zeros(len(lines) + 1, np.int32)
+    offsets = np.frombuffer(starts, np.int32)[lines.offset : lines.offset + len(lines) + 1]
+    return np.frombuffer(text, np.uint8)[offsets[0] : offsets[-1]], offsets - offsets[0]
+
+
 def _unquoted(lines: pa.StringArray) -> tuple[pa.StringArray, Array]:
     """The texts without quotes and backslashes, and how many each had."""
-    offsets = np.frombuffer(lines.buffers()[1], np.int32)[lines.offset : lines.offset + len(lines) + 1]
-    data = np.frombuffer(lines.buffers()[2], np.uint8) if lines.buffers()[2] else np.zeros(0, np.uint8)
+    data, offsets = bytes_of(lines)
     dropped = _DROPPED[data]
     places = np.flatnonzero(dropped)
     before = np.searchsorted(places, offsets).astype(np.int32)
