@@ -1615,6 +1615,57 @@ def find_others(
     return n
 
 
+# ---------------------------------------------------------------------------------------------------------------- words
+
+# What a byte is to `find_words`; and how many of LONG one behind the other are a long run.
+DROPPED, LONG, BOUND, BETWEEN = 1, 2, 4, 8
+LONG_RUN = 40
+_U31 = np.uint64(31)
+
+
+@kernel
+def find_words(
+    data, offsets, kinds, letters, names, name_says, signs, parts, part_says, words, word_says, run_says, said, dropped
+):
+    """What each text holds of three lists, all read past the bytes that are DROPPED.
+
+    `names` is an automaton over letters, which passes over every byte that is none; `parts` is one over all bytes. A
+    row of 64 says for each state which one follows. `words` is a hash table of what may stand between two bounds and
+    end before BETWEEN. `dropped` counts the bytes that were passed over.
+    """
+    mask = np.uint64(words.size - 1)
+    for text in range(offsets.size - 1):
+        bits, word = _U0, _U0
+        name, part, run, gone = 0, 0, 0, 0
+        for p in range(offsets[text], offsets[text + 1]):
+            byte = data[p]
+            kind = kinds[byte]
+            if kind & DROPPED:
+                gone += 1
+                continue
+            letter = letters[byte]
+            if letter:
+                name = names[(name << 6) + letter]
+                bits |= name_says[name]
+            part = parts[(part << 6) + signs[byte]]
+            bits |= part_says[part]
+            run = run + 1 if kind & LONG else 0
+            if run == LONG_RUN:
+                bits |= run_says
+            if kind & BOUND:
+                if kind & BETWEEN and word:
+                    slot = word & mask
+                    while words[slot] and words[slot] != word:
+                        slot = (slot + _U1) & mask
+                    if words[slot]:
+                        bits |= word_says[slot]
+                word = _U0
+            else:
+                word = word * _U31 + np.uint64(byte)
+        said[text] = bits
+        dropped[text] = gone
+
+
 # ---------------------------------------------------------------------------------------------------------------- above
 
 

@@ -7,15 +7,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from audit_nb.redact.lines import MASK, command, quoted, text
+from audit_nb.redact.lines import command, quoted, text
 from audit_nb.redact.shell import CUT_BYTES
 from audit_nb.redact.sieve import bytes_of, suspects
 
-# What the bytes of an argument say of its quotes: that it needs some, that `quoted` has to look at it, or that RE2 has to
-# look for one of the blanks beyond ASCII, which begin with these.
+# What the bytes of an argument say of its quotes: that it needs some, that `quoted` has to look at it, or that RE2 has
+# to look for one of the blanks beyond ASCII, which begin with these.
 _QUOTES, _ODD, _MAY_BE_BLANK = 1, 2, 4
 _SAYS = np.zeros(256, np.uint8)
-_SAYS[[*range(9, 14), *range(28, 33), *b"\"\\$`;&|<>()?[]{}!#~"]] = _QUOTES
+_SAYS[[*range(9, 14), *range(28, 33), *b'"\\$`;&|<>()?[]{}!#~']] = _QUOTES
 _SAYS[[*b"'*"]] = _QUOTES | _ODD
 _SAYS[[0xC2, 0xE1, 0xE2, 0xE3]] = _MAY_BE_BLANK
 _BLANKS_BEYOND_ASCII = r"[\x{85}\pZ]"

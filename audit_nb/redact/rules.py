@@ -41,6 +41,7 @@ class Pattern:
     expression: re.Pattern[str]
     cut: bool
     trace: str
+    parts: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,13 @@ def rules() -> Rules:
         for name in entry["names"]:
             readers.setdefault(name, []).append(entry.get("with", ()))
     patterns = [
-        Pattern(entry["hint"], re.compile(entry["expression"]), entry.get("cut", False), entry.get("trace", ""))
+        Pattern(
+            entry["hint"],
+            re.compile(entry["expression"]),
+            entry.get("cut", False),
+            entry.get("trace", ""),
+            entry.get("parts", entry["hint"]),
+        )
         for entry in data["patterns"]
     ]
     names, keys, accounts = data["names"], data["keystrokes"], data["accounts"]
@@ -133,11 +140,11 @@ def hinted(line: str) -> list[Pattern]:
 @lru_cache(maxsize=4)
 def may_name_a_secret(line: str) -> bool:
     """False when `is_secret_name` is false for every part of the line."""
-    letters = _SIGNS.sub("", line.lower())
+    letters = SIGNS.sub("", line.lower())
     return any(end in letters for end in rules().ends)
 
 
-_SIGNS = re.compile(r"[\W_]+")
+SIGNS = re.compile(r"[\W_]+")
 
 
 @lru_cache(maxsize=4096)

@@ -1,112 +1,150 @@
 """Which of very many texts may hold a secret: asked of all of them at once, and for most the answer is no.
 
-RE2 reads the texts one behind the other without Python. It knows no look-around and need not: what passes is looked at
-closely by `lines`; only what is stopped here must be right, for nobody looks at it again. So each expression is weaker
-than the rule it stands for, and all of them read the texts without quotes and backslashes, since a shell drops these
-from the middle of any word (`my"sql" -p…`).
+A compiled function reads the texts one behind the other and says what each holds: the end of a secret's name, a program
+that has a rule, a part of what a pattern finds. What passes is looked at more closely, and in the end by `lines`; only
+what is stopped here must be right, for nobody looks at it again. So each question is weaker than the rule it stands
+for, and all of them are asked of the texts without quotes and backslashes, since a shell drops these from the middle of
+any word (`my"sql" -p…`). RE2 is asked where an expression of Python could take long for a hostile text; it knows no
+look-around, and to compile its expression, anew at each call, costs as much as to read a thousand texts.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from audit_nb.redact.rules import NAMES_IN_TEXT, SPEAKERS, Pattern, Rule, rules
+from audit_nb import scan
+from audit_nb.redact.rules import NAMES_IN_TEXT, SIGNS, SPEAKERS, Rule, is_secret_name, may_name_a_secret, rules
 
 Array = np.ndarray[Any, Any]
 
 # What stands between two words, be it read as arguments (NUL), at every blank or as a shell.
 _BLANKS = r"\t-\r "
 _BETWEEN = rf"\x00{_BLANKS};|&()`<>$"
-_START = f"(?:^|[{_BETWEEN}])"
 _PROGRAM_STARTS = f"(?:^|[/{_BETWEEN}])"
 _LATER = f"[{_BETWEEN}](?:(?s:.*)[{_BETWEEN}])?"  # from a word to the beginning of a later one
+
+# What a text may hold; the higher bits are the traces of the patterns.
+_NAME, _PROGRAM, _SPEAKER, _LONG_RUN, _ANYTHING = 1, 2, 4, 8, 16
+_TRACES = 5
 
 
 @dataclass(frozen=True)
 class Sieve:
-    """Expressions of RE2 for texts without quotes and backslashes."""
+    """What is asked of texts without quotes and backslashes."""
 
-    coarse: str  # one of these is in every text that holds a secret
-    certain: str  # enough for a closer look
-    quoted: str  # enough in a text that had quotes or backslashes
-    speaks: str  # together with `reads`: what is written into the standard input or a file of another
-    reads: str
-    cut: str  # enough in a text whose end may have been cut off
-    ways: Mapping[str, str]  # by program: its name and what must follow it
+    tables: Sequence[Any]  # of `scan.find_words`
+    traces: Mapping[int, str]  # by bit: an expression of RE2 which finds whatever the pattern does
+    cut: int  # the bits that are enough in a text whose end may have been cut off
+    beyond_ascii: Mapping[str, int]  # letters that are none in the tables, and what a text with one may hold
 
 
-_LONG_RUN = "[A-Za-z0-9/+]{40}"
-_RUNS = re.compile("[A-Za-z0-9/+]{40,}+")
-_MIXED = [re.compile(one) for one in ("[A-Z]", "[a-z]", "[0-9]")]
+# A word may begin behind 2>&1; a shell does not end it at a form feed, so that quotes are not all that lies deep.
+_ALWAYS = {"<<": ["<<"], r"[<>]&(?:[0-9-]|[^\x00-\x7f])[\w.-]": [">&", "<&"], r"[\v\f]": ["\v", "\f"]}
 
 
 @cache
 def sieve() -> Sieve:
-    """The expressions that the rules make."""
+    """What the rules make to ask for."""
     found = rules()
-    name, tail = _secret_name(), _tails("=")
-    word_tail, assigned_tail = _tails("=" + _BLANKS), _tails("=:" + _BETWEEN)
-    traces = _traces(pattern for pattern in found.patterns if not pattern.cut)
-    # A word may begin behind 2>&1; a shell does not end it at a form feed, so that quotes are not all that lies deep.
-    traces += ["<<", r"[<>]&(?:[0-9-]|[^\x00-\x7f])[\w.-]", r"[\v\f]"]
-    speakers = f"{_PROGRAM_STARTS}(?:{_any(SPEAKERS)})[{_BETWEEN}]"
-    ways = {one: made for one, entries in found.programs.items() if (made := _program(one, entries))}
-    programs = f"{_PROGRAM_STARTS}(?:{_any(ways)})[{_BETWEEN}]"
+    parts: dict[str, set[str]] = {trace: set(signs) for trace, signs in _ALWAYS.items()}
+    for one in found.patterns:
+        if "" not in one.hints and not one.cut:  # the pattern of a long key has none; see `_may_be_a_key`
+            parts.setdefault(one.trace or _hinted(one.hints), set()).update(one.parts)
+    traces = {1 << n: trace for n, trace in enumerate(sorted(parts), _TRACES)}
+    says: dict[str, int] = {}
+    for bit, trace in traces.items():
+        for part in parts[trace]:
+            says[part] = says.get(part, 0) | bit
+    cut = [says[part] for one in found.patterns if one.cut for part in one.parts]
+    words = dict.fromkeys(found.programs, _PROGRAM)
+    words |= {word: words.get(word, 0) | _SPEAKER for word in SPEAKERS}
+    names = _automaton({end: _NAME for end in found.ends if end.isascii()})
     return Sieve(
-        coarse="|".join([*traces, name, programs, speakers]),
-        certain="|".join(
-            [
-                *traces,
-                f"{name}{assigned_tail}[ \\t]{{0,2}}[=:]",
-                f"(?:^|\\x00)-[^=\\x00]*{name}{tail}\\x00",
-                f"{_START}-[^=\\x00{_BLANKS}]*{name}{word_tail}[{_BETWEEN}]",
-            ]
-        ),
-        quoted=f"{_START}-[^=\\x00]*{name}{tail}[{_BETWEEN}]",
-        speaks=speakers,
-        reads="|".join([*_readers(found.readers), f"(?:>|tee)(?s:.*)(?:{name}|{_any(found.names['files'])})"]),
-        cut="|".join([*_traces(pattern for pattern in found.patterns if pattern.cut), speakers]),
-        ways=ways,
+        tables=(*_bytes(names[0]), *names[1:], *_automaton(says), *_hashed(words), np.uint64(_LONG_RUN)),
+        traces=traces,
+        cut=int(np.bitwise_or.reduce([_SPEAKER, *cut])),
+        # The Kelvin sign and the long s may be a k and an s.
+        beyond_ascii={"\u212a": _ANYTHING, "\u017f": _ANYTHING}
+        | {end[0]: _NAME for end in found.ends if not end.isascii()},
     )
 
 
-def _any(words: Iterable[str]) -> str:
-    return "|".join(sorted(map(_literal, words)))
+def _hinted(hints: Iterable[str]) -> str:
+    return f"(?i:{_any(hints)})".replace(" ", r"[ \x00]")
 
 
-def _literal(word: str) -> str:
-    return re.sub(r"([!-/:-@\[-^`{-~])", r"\\\1", word)
+def _bytes(in_names: Array) -> tuple[Array, Array]:
+    """What `find_words` is to do at each byte; and which letter it is in a name: 0 for what may stand between two."""
+    kinds, letters = np.zeros(256, np.uint8), np.zeros(256, np.uint8)
+    digits_and_letters = [*range(48, 58), *range(65, 91), *range(97, 123)]
+    kinds[list(b"'\"\\")] = scan.DROPPED
+    kinds[[*range(9, 14), *b"\0 ;|&()`<>$"]] = scan.BOUND | scan.BETWEEN
+    kinds[[*b"+", *digits_and_letters]] = scan.LONG
+    kinds[ord("/")] = scan.BOUND | scan.LONG
+    letters[[0, *digits_and_letters]] = np.maximum(in_names[[0, *digits_and_letters]], 1)
+    return kinds, letters
 
 
-def _traces(patterns: Iterable[Pattern]) -> list[str]:
-    """One for each pattern but that of a long key, which has no hint; see `_may_be_a_key`."""
-    made = {one.trace or f"(?i:{_any(one.hints)})".replace(" ", r"[ \x00]") for one in patterns if "" not in one.hints}
-    return sorted(made)
+def _automaton(says: Mapping[str, int]) -> tuple[Array, Array, Array]:
+    """Finds all these texts at once, in letters of any size, as Aho and Corasick do.
+
+    For each byte its column, for each state and column the next state, for each state what it says.
+    """
+    used = sorted(set("".join(says).encode()))
+    columns = np.zeros(256, np.uint8)
+    columns[used] = columns[list(bytes(used).upper())] = np.arange(2, len(used) + 2)
+    after: list[dict[int, int]] = [{}]
+    found = [0]
+    for text, bits in says.items():
+        state = 0
+        for column in columns[list(text.encode())].tolist():
+            if column not in after[state]:
+                after[state][column] = len(after)
+                after.append({})
+                found.append(0)
+            state = after[state][column]
+        found[state] |= bits
+    table = np.zeros((len(after), 64), np.uint16)
+    waiting = [(0, 0)]
+    for state, shorter in waiting:  # the state of the longest end of this one's text that begins another
+        found[state] |= found[shorter]
+        row = table[shorter].copy()
+        waiting += [(follower, int(row[column]) if state else 0) for column, follower in after[state].items()]
+        row[list(after[state])] = list(after[state].values())
+        table[state] = row
+    return columns, table.ravel(), np.array(found, np.uint64)
 
 
-def _secret_name() -> str:
-    """The end of a name as `is_secret_name` knows it, in letters of any size, with signs between them."""
-    signs = r"[^A-Za-z0-9\x00]*"
-    return f"(?i:{'|'.join(signs.join(end) for end in rules().ends)})"
+def _hashed(says: Mapping[str, int]) -> tuple[Array, Array]:
+    """The words as a hash table, at most half full: each word's hash, and what it says."""
+    size = 1 << (2 * len(says)).bit_length()
+    words, bits = np.zeros(size, np.uint64), np.zeros(size, np.uint64)
+    for word, bit in says.items():
+        number = 0
+        for byte in word.encode():
+            number = (number * 31 + byte) & 0xFFFFFFFFFFFFFFFF
+        slot = number % size
+        while words[slot]:
+            slot = (slot + 1) % size
+        words[slot], bits[slot] = number, bit
+    return words, bits
 
 
-def _tails(without: str) -> str:
-    """What a name may have behind that: numbers, signs but those of `without`, and words like `value`."""
-    return f"(?i:[^a-z\\x00{without}]|{_any(rules().names['tails'])})*"
+@cache
+def _way(program: str, names_a_secret: bool) -> str:  # noqa: FBT001 - one of two ways
+    """The program's name and what must follow it, in the words of RE2; empty where no rule can hold."""
+    found = (way for rule in rules().programs[program] for way in _ways(rule, names_a_secret=names_a_secret))
+    ways = "|".join(dict.fromkeys(found))
+    return f"{_PROGRAM_STARTS}{_literal(program)}(?:{ways})" if ways else ""
 
 
-def _program(name: str, entries: Sequence[Rule]) -> str:
-    ways = dict.fromkeys(way for rule in entries for way in _ways(rule))
-    return f"{_PROGRAM_STARTS}{_literal(name)}(?:{'|'.join(ways)})" if ways else ""
-
-
-def _ways(rule: Rule) -> list[str]:
+def _ways(rule: Rule, *, names_a_secret: bool) -> list[str]:
     """What must follow the program for its rule to hold."""
     if rule.command:
         return [_LATER + word for word in sorted(map(_literal, rule.command))]
@@ -118,8 +156,8 @@ def _ways(rule: Rule) -> list[str]:
     found += [f"{_LATER}{_option(option, rule.flags)}(?s:.*){_literal(sign)}" for option, sign in rule.behind.items()]
     found += [f"{_LATER}{_literal(option)}[^\\x00]" for option in rule.attached]
     found += [f"{_LATER}(?s:.*){_longest_literal(name)}" for name in rule.after]
-    if rule.named:
-        found.append(f"{_LATER}(?s:.*){_secret_name()}{_tails('')}[{_BETWEEN}]")
+    if rule.named and names_a_secret:
+        found.append(f"{_LATER}(?s:.*)(?i:{_secret_name()}(?:[^a-z\\x00]|{_tails()})*)[{_BETWEEN}]")
     if rule.pairs:
         found.append(_LATER + "(?s:.*)=")
     return found
@@ -137,19 +175,25 @@ def _longest_literal(pattern: str) -> str:
     return _literal(max(parts, key=len))
 
 
-def _readers(readers: dict[str, Sequence[Sequence[str]]]) -> list[str]:
-    ways: dict[str, set[str]] = {}
-    for name, needed in readers.items():
-        for words in needed:
-            for word in words or [""]:
-                with_it = _LATER + "".join("." if sign == "?" else _literal(sign) for sign in word) if word else ""
-                ways.setdefault(with_it, set()).add(name)
-    return [f"{_PROGRAM_STARTS}(?:{_any(names)}){way or f'(?:$|[{_BETWEEN}])'}" for way, names in ways.items()]
+def _any(words: Iterable[str]) -> str:
+    return "|".join(sorted(map(_literal, words)))
 
 
-# The bytes that a shell drops from a word.
-_DROPPED = np.zeros(256, bool)
-_DROPPED[list(b"'\"\\")] = True
+def _literal(word: str) -> str:
+    return re.sub(r"([!-/:-@\[-^`{-~])", r"\\\1", word)
+
+
+def _secret_name() -> str:
+    """The end of a name as `is_secret_name` knows it, in small letters, with signs between them."""
+    signs = r"[^A-Za-z0-9\x00]*"
+    return f"(?:{'|'.join(signs.join(end) for end in rules().ends)})"
+
+
+def _tails() -> str:
+    """Words that a name may have at its end, without those that are two of them."""
+    tails = rules().names["tails"]
+    pairs = {one + other for one in tails for other in tails}
+    return _any(set(tails) - pairs)
 
 
 def bytes_of(lines: pa.StringArray) -> tuple[Array, Array]:
@@ -161,69 +205,177 @@ def bytes_of(lines: pa.StringArray) -> tuple[Array, Array]:
     return np.frombuffer(text, np.uint8)[offsets[0] : offsets[-1]], offsets - offsets[0]
 
 
-def _unquoted(lines: pa.StringArray) -> tuple[pa.StringArray, Array]:
-    """The texts without quotes and backslashes, and how many each had."""
-    data, offsets = bytes_of(lines)
-    dropped = _DROPPED[data]
-    places = np.flatnonzero(dropped)
-    before = np.searchsorted(places, offsets).astype(np.int32)
-    kept = data[~dropped] if len(places) else data
-    plain = pa.StringArray.from_buffers(
-        len(lines), pa.py_buffer(np.ascontiguousarray(offsets - before)), pa.py_buffer(np.ascontiguousarray(kept))
-    )
-    return plain, np.diff(before)
-
-
 _DEEP = 8  # quotes within quotes: as many as there must be for a text to be masked as a whole, see `marks`
 
 
 def suspects(lines: pa.StringArray, *, cut: Array | None = None) -> Array:
     """Which of the texts, none of them null, `lines` has to look at; in the others it masks nothing."""
-    plain, quotes = _unquoted(lines)
-    found = quotes >= _DEEP
-    runs = _matches(plain, _LONG_RUN)
-    for place in np.flatnonzero(runs & ~found).tolist():
-        found[place] = _may_be_a_key(plain[place].as_py())
+    asked, (data, offsets) = sieve(), bytes_of(lines)
+    if not len(data):
+        return np.zeros(len(lines), bool)
+    says, quotes = np.empty(len(lines), np.uint64), np.empty(len(lines), np.int32)
+    scan.find_words(data, offsets, *asked.tables, says, quotes)
+    text = data.tobytes()
+    for letter, bit in asked.beyond_ascii.items():
+        if letter.encode() in text:
+            says[_matches(lines, letter)] |= np.uint64(bit)
+    found = (quotes >= _DEEP) | (says & np.uint64(_ANYTHING) != 0)
     if cut is not None:
-        _look_again(found, cut, plain, sieve().cut)
-    coarse = np.flatnonzero(~found & _matches(plain, sieve().coarse))
-    found[coarse] = _closer(plain.take(pa.array(coarse)), quotes[coarse] > 0)
+        found |= cut & (says & np.uint64(asked.cut) != 0)
+    places = np.flatnonzero((says != 0) & ~found)
+    found[places] = _closer(lines.take(pa.array(places)).to_pylist(), says[places].tolist())
     return found
 
 
-def _may_be_a_key(text: str) -> bool:
-    """True for a long run of letters in both sizes and digits, not for the number of a container."""
-    return any(all(kind.search(run) for kind in _MIXED) for run in _RUNS.findall(text))
+_QUOTING = re.compile(r"['\"\\]")
 
 
-def _closer(plain: pa.StringArray, quoted: Array) -> Array:
-    asked = sieve()
-    found = _matches(plain, asked.certain)
-    _look_again(found, quoted, plain, asked.quoted)
-    _look_again(found, _matches(plain, asked.speaks), plain, asked.reads)
-    left = np.flatnonzero(~found)
-    # One by one: RE2 would need far more states for all the programs together than it has room for.
-    for name, places in _by_program(plain.take(pa.array(left)).to_pylist()).items():
-        here = np.zeros(len(found), bool)
-        here[left[places]] = True
-        _look_again(found, here, plain, asked.ways[name])
+def _closer(lines: list[str], says: list[int]) -> list[bool]:
+    plain = [_QUOTING.sub("", line) for line in lines]
+    found = [
+        bool(
+            (bits & _LONG_RUN and _may_be_a_key(text))
+            or (bits & _SPEAKER and _may_be_read(text))
+            or (bits & _NAME and _may_follow_a_name(text, line))
+        )
+        for line, text, bits in zip(lines, plain, says, strict=True)
+    ]
+    _look_for_traces(plain, says, found)
+    _look_for_programs(plain, says, found)
     return found
 
 
-def _by_program(lines: list[str]) -> Mapping[str, list[int]]:
-    """The places of the texts in which a program's name stands."""
+def _look_for_traces(plain: list[str], says: list[int], found: list[bool]) -> None:
+    """Asks for those traces together of which a part was seen."""
+    traces = sieve().traces
+    some = sum(traces)
+    places = [n for n, bits in enumerate(says) if bits & some and not found[n]]
+    seen = [trace for bit, trace in traces.items() if any(says[n] & bit for n in places)]
+    _look_again(plain, found, places, "|".join(seen))
+
+
+def _look_for_programs(plain: list[str], says: list[int], found: list[bool]) -> None:
+    """One by one: RE2 would need far more states for all the programs together than it has room for."""
     places: dict[str, list[int]] = {}
-    for place, line in enumerate(lines):
-        for name in sieve().ways.keys() & set(NAMES_IN_TEXT.findall(line)):
-            places.setdefault(name, []).append(place)
-    return places
+    programs = rules().programs.keys()
+    for n, bits in enumerate(says):
+        if bits & _PROGRAM and not found[n]:
+            for program in programs & set(NAMES_IN_TEXT.findall(plain[n])):
+                places.setdefault(_way(program, bits & _NAME > 0), []).append(n)
+    for way, here in places.items():
+        _look_again(plain, found, [n for n in here if not found[n]], way)
 
 
-def _look_again(found: Array, where: Array, plain: pa.StringArray, expression: str) -> None:
-    places = np.flatnonzero(where & ~found)
-    if len(places):
-        found[places] = _matches(plain.take(pa.array(places)), expression)
+def _look_again(plain: list[str], found: list[bool], places: list[int], expression: str) -> None:
+    if places and expression:
+        for n, matches in zip(places, _matches(pa.array([plain[n] for n in places]), expression), strict=True):
+            found[n] = found[n] or bool(matches)
 
 
 def _matches(lines: pa.StringArray, expression: str) -> Array:
     return pc.match_substring_regex(lines, expression).to_numpy(zero_copy_only=False)
+
+
+_LONG_RUNS = re.compile("[A-Za-z0-9/+]{40,}+")
+_MIXED = [re.compile(one) for one in ("[A-Z]", "[a-z]", "[0-9]")]
+
+
+def _may_be_a_key(text: str) -> bool:
+    """True for a long run of letters in both sizes and digits, not for the number of a container."""
+    return any(all(kind.search(run) for kind in _MIXED) for run in _LONG_RUNS.findall(text))
+
+
+_WRITES = re.compile(">|tee")
+
+
+def _may_be_read(text: str) -> bool:
+    """True when what echo or printf writes may go into a reader of secrets, or a file that holds one."""
+    writes = _WRITES.search(text)
+    if writes:
+        behind = text[writes.start() :]
+        if may_name_a_secret(behind) or any(name in behind for name in rules().names["files"]):
+            return True
+    names, needed = _readers()
+    seen: set[str] = set()
+    for match in names.finditer(text):
+        if match[1] not in seen:  # behind the first one stand the words of all others, too
+            seen.add(match[1])
+            if needed[match[1]].search(text, match.end()):
+                return True
+    return False
+
+
+@cache
+def _readers() -> tuple[re.Pattern[str], dict[str, re.Pattern[str]]]:
+    """The name of a reader; and by name what must follow it."""
+    readers = rules().readers
+    ways = {}
+    for name, needed in readers.items():
+        words = {"".join("." if sign == "?" else _literal(sign) for sign in word) for one in needed for word in one}
+        ways[name] = re.compile(
+            "" if () in needed or [] in needed else f"(?s)[{_BETWEEN}](?:{'|'.join(sorted(words))})"
+        )
+    return re.compile(f"{_PROGRAM_STARTS}({_any(readers)})(?=$|[{_BETWEEN}])"), ways
+
+
+_MANY = 64  # names in one text; one with more is left to `lines`
+_ASSIGNED = re.compile(r"(?<![\w.\-])([\w.\-]++)\]?[ \t]{0,2}[=:]")
+_OPTION_STARTS = re.compile(rf"(?:\A|[{_BETWEEN}])-")
+# A word that begins like an option and in which quotes hold a blank.
+_QUOTED_OPTION = re.compile(
+    rf"""(?:\A|[{_BETWEEN}])(?:['"\\]+-|-[^=\x00'"\\{_BLANKS}]*['"\\])[^=\x00{_BLANKS}]*[{_BLANKS}]"""
+)
+
+
+def _may_follow_a_name(text: str, quoted: str) -> bool:
+    """True for `password=` and `--password x`; `text` is what is left of `quoted` without its quotes."""
+    if not may_name_a_secret(text):
+        return False
+    lowered = text.lower()
+    if len(lowered) != len(text) or _is_assigned(text, quoted):
+        return True
+    if "-" not in text:
+        return False
+    name, place, may_hold_blanks = _name_of_an_option(), 0, _QUOTED_OPTION.search(quoted) is not None
+    for _ in range(_MANY):
+        match = name.search(lowered, place)
+        if not match:
+            return False
+        start = match.start()
+        argument = lowered.rfind("\0", 0, start) + 1
+        bound = max(argument - 1, lowered.rfind("=", 0, start), 0)  # no option that names a secret holds one
+        blank = bound if may_hold_blanks else max(bound, *(lowered.rfind(one, bound, start) for one in "\t\n\v\f\r "))
+        if _OPTION_STARTS.search(lowered[blank:start]) or (bound <= argument and lowered.startswith("-", argument)):
+            return True
+        place = start + 1
+    return True
+
+
+@cache
+def _name_of_an_option() -> re.Pattern[str]:
+    """The name of a secret, in small letters, at the end of a word."""
+    signs = f"[^a-z\\x00={_BETWEEN}]*"
+    return re.compile(f"{_secret_name()}{signs}(?:(?:{_tails()}){signs})*[{_BETWEEN}]")
+
+
+def _is_assigned(text: str, quoted: str) -> bool:
+    asked = 0
+    for match in _ASSIGNED.finditer(text):
+        name = match[1]
+        if _may_end_like_a_secret(name):
+            asked += 1
+            # Without quotes in it a name is read as it stands here, never a part of it.
+            if is_secret_name(name) or asked > _MANY or quoted.count(name) != text.count(name):
+                return True
+    return False
+
+
+@cache
+def _ends() -> re.Pattern[str]:
+    return re.compile(rf"(?:{_any(rules().ends)})(?:\d|{_tails()})*\Z")
+
+
+@lru_cache(maxsize=4096)
+def _may_end_like_a_secret(name: str) -> bool:
+    """Like `is_secret_name`, which may say no of a name and yes of its end."""
+    return _ends().search(SIGNS.sub("", name.lower())) is not None
