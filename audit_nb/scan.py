@@ -1624,6 +1624,16 @@ _U31 = np.uint64(31)
 
 
 @kernel
+def _said_of(word, words, says):
+    """What a hash table says of a word; nothing where it does not hold it."""
+    mask = np.uint64(words.size - 1)
+    slot = word & mask
+    while words[slot] and words[slot] != word:
+        slot = (slot + _U1) & mask
+    return says[slot] if words[slot] else _U0
+
+
+@kernel
 def find_words(
     data, offsets, kinds, letters, names, name_says, signs, parts, part_says, words, word_says, run_says, said, dropped
 ):
@@ -1631,9 +1641,8 @@ def find_words(
 
     `names` is an automaton over letters, which passes over every byte that is none; `parts` is one over all bytes. A
     row of 64 says for each state which one follows. `words` is a hash table of what may stand between two bounds and
-    end before BETWEEN. `dropped` counts the bytes that were passed over.
+    end before BETWEEN or with the text. `dropped` counts the bytes that were passed over.
     """
-    mask = np.uint64(words.size - 1)
     for text in range(offsets.size - 1):
         bits, word = _U0, _U0
         name, part, run, gone = 0, 0, 0, 0
@@ -1654,15 +1663,11 @@ def find_words(
                 bits |= run_says
             if kind & BOUND:
                 if kind & BETWEEN and word:
-                    slot = word & mask
-                    while words[slot] and words[slot] != word:
-                        slot = (slot + _U1) & mask
-                    if words[slot]:
-                        bits |= word_says[slot]
+                    bits |= _said_of(word, words, word_says)
                 word = _U0
             else:
                 word = word * _U31 + np.uint64(byte)
-        said[text] = bits
+        said[text] = bits | _said_of(word, words, word_says) if word else bits
         dropped[text] = gone
 
 

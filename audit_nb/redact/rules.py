@@ -140,11 +140,22 @@ def hinted(line: str) -> list[Pattern]:
 @lru_cache(maxsize=4)
 def may_name_a_secret(line: str) -> bool:
     """False when `is_secret_name` is false for every part of the line."""
-    letters = SIGNS.sub("", line.lower())
-    return any(end in letters for end in rules().ends)
+    return bool(ends_in(line.lower()))
 
 
-SIGNS = re.compile(r"[\W_]+")
+def ends_in(lowered: str) -> list[str]:
+    """What names of secrets end with, as far as it stands in the text between whatever signs."""
+    letters = without_signs(lowered)
+    return [end for end in rules().ends if end in letters]
+
+
+_SIGNS = re.compile(r"[\W_]+")
+_ASCII_SIGNS = bytes(byte for byte in range(128) if not chr(byte).isalnum())
+
+
+def without_signs(text: str) -> str:
+    """Its letters and digits; most texts have no others than those of ASCII, and these are found much faster."""
+    return text.encode().translate(None, _ASCII_SIGNS).decode() if text.isascii() else _SIGNS.sub("", text)
 
 
 @lru_cache(maxsize=4096)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audit_nb import scan
-from audit_nb.redact.rules import NAMES_IN_TEXT, SIGNS, SPEAKERS, Rule, is_secret_name, may_name_a_secret, rules
+from audit_nb.redact.rules import (
+    NAMES_IN_TEXT,
+    SPEAKERS,
+    Rule,
+    ends_in,
+    is_secret_name,
+    may_name_a_secret,
+    rules,
+    without_signs,
+)
 
 Array = np.ndarray[Any, Any]
 
@@ -30,8 +40,8 @@ _PROGRAM_STARTS = f"(?:^|[/{_BETWEEN}])"
 _LATER = f"[{_BETWEEN}](?:(?s:.*)[{_BETWEEN}])?"  # from a word to the beginning of a later one
 
 # What a text may hold; the higher bits are the traces of the patterns.
-_NAME, _PROGRAM, _SPEAKER, _LONG_RUN, _ANYTHING = 1, 2, 4, 8, 16
-_TRACES = 5
+_NAME, _PROGRAM, _SPEAKER, _READER, _LONG_RUN, _ANYTHING = 1, 2, 4, 8, 16, 32
+_TRACES = 6
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,8 @@ def sieve() -> Sieve:
             says[part] = says.get(part, 0) | bit
     cut = [says[part] for one in found.patterns if one.cut for part in one.parts]
     words = dict.fromkeys(found.programs, _PROGRAM)
-    words |= {word: words.get(word, 0) | _SPEAKER for word in SPEAKERS}
+    for bit, more in ((_SPEAKER, SPEAKERS), (_READER, found.readers)):
+        words |= {word: words.get(word, 0) | bit for word in more}
     names = _automaton({end: _NAME for end in found.ends if end.isascii()})
     return Sieve(
         tables=(*_bytes(names[0]), *names[1:], *_automaton(says), *_hashed(words), np.uint64(_LONG_RUN)),
@@ -184,9 +195,12 @@ def _literal(word: str) -> str:
 
 
 def _secret_name() -> str:
-    """The end of a name as `is_secret_name` knows it, in small letters, with signs between them."""
-    signs = r"[^A-Za-z0-9\x00]*"
-    return f"(?:{'|'.join(signs.join(end) for end in rules().ends)})"
+    """The end of a name as `is_secret_name` knows it."""
+    return f"(?:{'|'.join(map(_spread, rules().ends))})"
+
+
+def _spread(end: str) -> str:
+    return r"[^A-Za-z0-9\x00]*".join(end)
 
 
 def _tails() -> str:
@@ -222,7 +236,7 @@ def suspects(lines: pa.StringArray, *, cut: Array | None = None) -> Array:
     found = (quotes >= _DEEP) | (says & np.uint64(_ANYTHING) != 0)
     if cut is not None:
         found |= cut & (says & np.uint64(asked.cut) != 0)
-    places = np.flatnonzero((says != 0) & ~found)
+    places = np.flatnonzero((says | np.uint64(_READER) != _READER) & ~found)  # a reader alone reads nothing
     found[places] = _closer(lines.take(pa.array(places)).to_pylist(), says[places].tolist())
     return found
 
@@ -235,7 +249,7 @@ def _closer(lines: list[str], says: list[int]) -> list[bool]:
     found = [
         bool(
             (bits & _LONG_RUN and _may_be_a_key(text))
-            or (bits & _SPEAKER and _may_be_read(text))
+            or (bits & _SPEAKER and (_may_write(text) or (bits & _READER and _may_be_read(text))))
             or (bits & _NAME and _may_follow_a_name(text, line))
         )
         for line, text, bits in zip(lines, plain, says, strict=True)
@@ -288,37 +302,31 @@ def _may_be_a_key(text: str) -> bool:
 _WRITES = re.compile(">|tee")
 
 
+def _may_write(text: str) -> bool:
+    """True when what echo or printf writes may go into a file that holds secrets."""
+    begin = _WRITES.search(text)
+    behind = text[begin.start() :] if begin else ""
+    return bool(behind) and (may_name_a_secret(behind) or any(name in behind for name in rules().names["files"]))
+
+
 def _may_be_read(text: str) -> bool:
-    """True when what echo or printf writes may go into a reader of secrets, or a file that holds one."""
-    writes = _WRITES.search(text)
-    if writes:
-        behind = text[writes.start() :]
-        if may_name_a_secret(behind) or any(name in behind for name in rules().names["files"]):
-            return True
-    names, needed = _readers()
-    seen: set[str] = set()
-    for match in names.finditer(text):
-        if match[1] not in seen:  # behind the first one stand the words of all others, too
-            seen.add(match[1])
-            if needed[match[1]].search(text, match.end()):
-                return True
-    return False
+    """True when what echo or printf writes may go into a program that reads secrets."""
+    ways = _readers()
+    return any(ways[name].search(text, text.find(name)) for name in ways.keys() & set(NAMES_IN_TEXT.findall(text)))
 
 
 @cache
-def _readers() -> tuple[re.Pattern[str], dict[str, re.Pattern[str]]]:
-    """The name of a reader; and by name what must follow it."""
-    readers = rules().readers
+def _readers() -> dict[str, re.Pattern[str]]:
+    """By reader: what must follow it."""
     ways = {}
-    for name, needed in readers.items():
+    for name, needed in rules().readers.items():
         words = {"".join("." if sign == "?" else _literal(sign) for sign in word) for one in needed for word in one}
-        ways[name] = re.compile(
-            "" if () in needed or [] in needed else f"(?s)[{_BETWEEN}](?:{'|'.join(sorted(words))})"
-        )
-    return re.compile(f"{_PROGRAM_STARTS}({_any(readers)})(?=$|[{_BETWEEN}])"), ways
+        ways[name] = re.compile(f"(?s)[{_BETWEEN}](?:{'|'.join(sorted(words))})" if all(needed) else "")
+    return ways
 
 
 _MANY = 64  # names in one text; one with more is left to `lines`
+_SIGN_FOLLOWS = re.compile(r"[ \t]{0,2}[=:]")
 _ASSIGNED = re.compile(r"(?<![\w.\-])([\w.\-]++)\]?[ \t]{0,2}[=:]")
 _OPTION_STARTS = re.compile(rf"(?:\A|[{_BETWEEN}])-")
 # A word that begins like an option and in which quotes hold a blank.
@@ -329,33 +337,42 @@ _QUOTED_OPTION = re.compile(
 
 def _may_follow_a_name(text: str, quoted: str) -> bool:
     """True for `password=` and `--password x`; `text` is what is left of `quoted` without its quotes."""
-    if not may_name_a_secret(text):
-        return False
     lowered = text.lower()
-    if len(lowered) != len(text) or _is_assigned(text, quoted):
+    if len(lowered) != len(text):
         return True
-    if "-" not in text:
-        return False
-    name, place, may_hold_blanks = _name_of_an_option(), 0, _QUOTED_OPTION.search(quoted) is not None
-    for _ in range(_MANY):
-        match = name.search(lowered, place)
-        if not match:
-            return False
-        start = match.start()
-        argument = lowered.rfind("\0", 0, start) + 1
-        bound = max(argument - 1, lowered.rfind("=", 0, start), 0)  # no option that names a secret holds one
-        blank = bound if may_hold_blanks else max(bound, *(lowered.rfind(one, bound, start) for one in "\t\n\v\f\r "))
-        if _OPTION_STARTS.search(lowered[blank:start]) or (bound <= argument and lowered.startswith("-", argument)):
-            return True
-        place = start + 1
-    return True
+    found = [match for end in ends_in(lowered) for match in islice(_name_that_ends(end).finditer(lowered), _MANY)]
+    return (
+        len(found) >= _MANY
+        or any(_is_option(match, quoted) for match in found)
+        or (any(_SIGN_FOLLOWS.match(lowered, match.end()) for match in found) and _is_assigned(text, quoted))
+    )
 
 
 @cache
-def _name_of_an_option() -> re.Pattern[str]:
-    """The name of a secret, in small letters, at the end of a word."""
-    signs = f"[^a-z\\x00={_BETWEEN}]*"
-    return re.compile(f"{_secret_name()}{signs}(?:(?:{_tails()}){signs})*[{_BETWEEN}]")
+def _name_that_ends(end: str) -> re.Pattern[str]:
+    """The end of a secret's name, in small letters, with what follows it in the same word."""
+    signs = f"[^a-z\\x00=:{_BETWEEN}]*"
+    return re.compile(f"{_spread(end)}{signs}(?:(?:{_tails()}){signs})*(?=[=:{_BETWEEN}])")
+
+
+def _is_option(name: re.Match[str], quoted: str) -> bool:
+    """True when a word that begins with a dash ends with the name, as far as one can tell without the quotes."""
+    text, start = name.string, name.start()
+    if text[name.end()] == "=":
+        return False
+    argument = text.rfind("\0", 0, start) + 1
+    bound = max(argument - 1, text.rfind("=", 0, start), 0)
+    if bound <= argument and text.startswith("-", argument):
+        return True
+    option = _OPTION_STARTS.search(text, bound, start)
+    if not option:
+        return False
+    blank = max(text.rfind(one, bound, start) for one in "\t\n\v\f\r ")
+    return (
+        blank <= option.start()
+        or _OPTION_STARTS.search(text, blank, start) is not None
+        or _QUOTED_OPTION.search(quoted) is not None
+    )
 
 
 def _is_assigned(text: str, quoted: str) -> bool:
@@ -378,4 +395,4 @@ def _ends() -> re.Pattern[str]:
 @lru_cache(maxsize=4096)
 def _may_end_like_a_secret(name: str) -> bool:
     """Like `is_secret_name`, which may say no of a name and yes of its end."""
-    return _ends().search(SIGNS.sub("", name.lower())) is not None
+    return _ends().search(without_signs(name.lower())) is not None
