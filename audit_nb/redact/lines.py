@@ -44,7 +44,7 @@ def masked_arguments(argv: Sequence[str], *, cut: bool) -> list[str]:
         return visible
     words, start = [], 0
     for argument in visible:
-        words.append(Piece(argument, range(start, start + len(argument))))
+        words.append(Piece(argument, range(len(flat)), start))
         start += len(argument) + 1
     marks = Marks(flat, cut=cut)
     mark_words(words, marks, depth=0)

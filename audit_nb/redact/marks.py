@@ -58,11 +58,13 @@ def mark_words(words: list[Piece], marks: Marks, *, depth: int) -> None:
     values = [word.value for word in words]
     names = programs_of(values)
     plain = _mark_by_programs(words, names, marks)
-    for place, value in enumerate(values):
-        if value.startswith("-") and value not in plain and "=" not in value and is_secret_name(value):
-            mark_next(words, place, marks, name=value)
     line = "\0".join(values)
-    if ("=" in line or ":" in line) and may_name_a_secret(marks.plain):
+    may_name = may_name_a_secret(marks.plain)
+    if may_name and "-" in line:
+        for place, value in enumerate(values):
+            if value.startswith("-") and value not in plain and "=" not in value and is_secret_name(value):
+                mark_next(words, place, marks, name=value)
+    if may_name and ("=" in line or ":" in line):
         runs = False
         for place, word in enumerate(words):
             runs = runs or names[place] in rules().shells
@@ -95,11 +97,13 @@ _OPTIONS = re.compile(r"(?<![^ \t\r\n\f\v'\"`($])-[^ \t\r\n\f\v]++")
 
 def _may_have_a_place(value: str, marks: Marks) -> bool:
     """False when no word of the text, cut at its blanks, says that it or another one is a secret."""
-    return (
-        not rules().programs.keys().isdisjoint(NAMES_IN_TEXT.findall(value))
-        or (("=" in value or ":" in value) and may_name_a_secret(marks.plain))
+    if may_name_a_secret(marks.plain) and (
+        "=" in value
+        or ":" in value
         or any(is_secret_name(option.rstrip("'\"`);")) for option in _OPTIONS.findall(value))
-    )
+    ):
+        return True
+    return not rules().programs.keys().isdisjoint(NAMES_IN_TEXT.findall(value))
 
 
 def _mark_fed(commands: list[Simple], marks: Marks, *, cut: bool) -> None:

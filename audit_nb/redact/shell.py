@@ -10,13 +10,14 @@ Span = tuple[int, int]
 
 
 class Piece(NamedTuple):
-    """A text, and where each of its characters stands in the text that is being masked."""
+    """A text, and where each of its characters stands in the text that is being masked: the n-th at `at[start + n]`."""
 
     value: str
     at: Sequence[int]
+    start: int = 0
 
     def part(self, start: int, end: int | None = None) -> "Piece":
-        return Piece(self.value[start:end], self.at[start:end])
+        return Piece(self.value[start:end], self.at, self.start + start)
 
 
 def may_be_cut(line: str) -> bool:
@@ -37,14 +38,15 @@ class Marks:
 
     def hide(self, piece: Piece) -> None:
         """Mark the piece; the quotes around it stay, for the reader's sake."""
-        start = len(piece.value) - len(piece.value.lstrip("'\""))
-        end = len(piece.value.rstrip("'\""))
+        value, at, first = piece
+        start = len(value) - len(value.lstrip("'\""))
+        end = len(value.rstrip("'\""))
         if start < end:
-            self.spans.append((piece.at[start], piece.at[end - 1] + 1))
+            self.spans.append((at[first + start], at[first + end - 1] + 1))
 
     def is_cut(self, piece: Piece) -> bool:
         """True when the piece ends where the text was cut."""
-        return bool(piece.value) and piece.at[-1] == self._end
+        return bool(piece.value) and piece.at[piece.start + len(piece.value) - 1] == self._end
 
 
 BLANK = re.compile(r"[ \t\r\n\f\v]")
@@ -71,13 +73,12 @@ class Simple(NamedTuple):
 
 def at_every_blank(piece: Piece) -> Iterator[list[Piece]]:
     words: list[Piece] = []
-    for match in _WORD.finditer(piece.value):
+    value, at, first = piece
+    for match in _WORD.finditer(value):
         word = match.group()
         if word not in _ENDS_A_COMMAND:
             begun = word.lstrip("'\"`($")
-            bare = begun.rstrip("'\"`);")
-            start = match.end() - len(begun)
-            words.append(Piece(bare, piece.at[start : start + len(bare)]))
+            words.append(Piece(begun.rstrip("'\"`);"), at, first + match.end() - len(begun)))
         if word in _ENDS_A_COMMAND or word[-1] == ";":
             yield words
             words = []
@@ -88,10 +89,10 @@ def as_a_shell(piece: Piece) -> list[Simple]:
     commands = [Simple("", [], [])]
     documents: _Documents | None = None
     here = ""
-    for match in _SHELL_TOKEN.finditer(piece.value):
+    value, at, first = piece
+    for match in _SHELL_TOKEN.finditer(value):
         if match.lastgroup != "operator":
-            start, end = match.span()
-            word = Piece(match.group(), piece.at[start:end])
+            word = Piece(match.group(), at, first + match.start())
             word = _unquoted(word) if _QUOTING.search(word.value) else word
             if here == "<<<":
                 commands[-1].fed.append(word)
@@ -142,7 +143,7 @@ def _unquoted(piece: Piece) -> Piece:
         start, end = match.span(group)
         if group:
             value.append(piece.value[start:end])
-            at.extend(piece.at[start:end])
+            at.extend(piece.at[piece.start + start : piece.start + end])
     return Piece("".join(value), at)
 
 
