@@ -200,6 +200,11 @@ def test_many_argument_lists_at_once_come_out_as_each_of_them_alone():
     assert redact.commands(coded[5:]).to_pylist() == alone[5:]
 
 
+def test_a_secret_of_nothing_but_signs_that_a_shell_drops_is_masked_at_once_as_well():
+    argvs = [["7z", "a", "-p\\", "a.7z"], ["mysql", "-p\\"], ["mysql", "-p'\"'"]]
+    assert redact.commands(pa.array(argvs)).to_pylist() == [redact.command(argv) for argv in argvs]
+
+
 def test_many_texts_that_are_masked_as_a_whole_are_masked_at_once_as_well():
     """Quotes within quotes beyond the deepest level, and more here-documents than are followed."""
     deep = "pass a" + "\\" * 1023 + " b"

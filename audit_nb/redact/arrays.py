@@ -65,10 +65,9 @@ def commands(argv: pa.ListArray) -> pa.StringArray:
     flat = pc.binary_join(_lists(argv, distinct, codes), "\0").fill_null("")
 
     def mask(places: pa.Array) -> list[str | None]:
-        shown = pc.binary_join(_lists(argv, _quoted(distinct), codes), " ").take(places)
-        asked = suspects(flat.take(places))
-        close = [command(tuple(one)) for one in argv.take(places).filter(pa.array(asked)).to_pylist()]
-        return _replaced(shown, asked, close).to_pylist()
+        new, asked = argv.take(places), suspects(flat.take(places))
+        close = [command(tuple(one)) for one in new.filter(pa.array(asked)).to_pylist()]
+        return _replaced(_shown(new), asked, close).to_pylist()
 
     return _commands.masked(pc.binary_join_element_wise(sizes, flat, "").to_pylist(), mask)
 
@@ -89,6 +88,17 @@ def _masked_texts(lines: pa.StringArray) -> pa.StringArray:
 def _visible(words: pa.StringArray) -> pa.StringArray:
     """No argument of execve(2) can hold a NUL; one that stands in a forged record is made visible."""
     return pc.replace_substring(words, "\0", "\u2400") if b"\0" in bytes_of(words)[0].tobytes() else words
+
+
+def _shown(argv: pa.ListArray) -> pa.StringArray:
+    """The arguments of each list, quoted as a shell needs them; of a dictionary only those that stand in a list."""
+    words, codes = argv.flatten(), None
+    if pa.types.is_dictionary(words.type):
+        used = np.zeros(len(words.dictionary), bool)
+        used[words.indices.to_numpy()] = True
+        codes = pa.array((np.cumsum(used) - 1)[words.indices.to_numpy()])
+        words = words.dictionary.filter(pa.array(used))
+    return pc.binary_join(_lists(argv, _quoted(_visible(words)), codes), " ")
 
 
 def _quoted(words: pa.StringArray) -> pa.StringArray:

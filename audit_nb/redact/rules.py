@@ -119,11 +119,11 @@ _LONG_RUN = re.compile(r"[A-Za-z0-9/+]{40}")
 
 def is_suspect(line: str, *, cut: bool) -> bool:
     """False when no rule can hold, which is so for most command lines and costs a few microseconds to know."""
-    found, lowered = rules(), line.lower()
+    found, lowered, names = rules(), line.lower(), NAMES_IN_TEXT.findall(line)
     return (
-        any(hint in lowered for hint in found.hints)
-        or not found.programs.keys().isdisjoint(names := NAMES_IN_TEXT.findall(line))
-        or not found.readers.keys().isdisjoint(names)
+        not found.readers.keys().isdisjoint(names)
+        or not found.programs.keys().isdisjoint(names)
+        or any(hint in lowered for hint in found.hints)
         or _LONG_RUN.search(line) is not None
         or (cut and not SPEAKERS.isdisjoint(names))
     )

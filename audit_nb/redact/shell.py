@@ -52,7 +52,7 @@ class Marks:
 BLANK = re.compile(r"[ \t\r\n\f\v]")
 _WORD = re.compile(r"[^ \t\r\n\f\v]++")
 NEEDS_A_SHELL = re.compile(r"['\"\\;|&()`<>\n]")
-_SHELL_TOKEN = re.compile(
+SHELL_TOKEN = re.compile(
     r"""(?P<operator>\|\||&&|\|&|<<<|<<-?|\$\(|[;|()`\n]|&(?!>))
       | (?P<redirection> (?:\d?|&)(?:>>?|<)(?:&[\d-]?)?)
       | (?P<word>(?: '[^']*+(?:'|\Z) | "(?:[^"\\]++|\\.|\\\Z)*(?:"|\Z) | \\. | \\\Z | \$(?!\()
@@ -90,7 +90,7 @@ def as_a_shell(piece: Piece) -> list[Simple]:
     documents: _Documents | None = None
     here = ""
     value, at, first = piece
-    for match in _SHELL_TOKEN.finditer(value):
+    for match in SHELL_TOKEN.finditer(value):
         if match.lastgroup != "operator":
             word = Piece(match.group(), at, first + match.start())
             word = _unquoted(word) if _QUOTING.search(word.value) else word

@@ -30,6 +30,7 @@ from audit_nb.redact.rules import (
     rules,
     without_signs,
 )
+from audit_nb.redact.shell import SHELL_TOKEN
 
 Array = np.ndarray[Any, Any]
 
@@ -40,8 +41,8 @@ _PROGRAM_STARTS = f"(?:^|[/{_BETWEEN}])"
 _LATER = f"[{_BETWEEN}](?:(?s:.*)[{_BETWEEN}])?"  # from a word to the beginning of a later one
 
 # What a text may hold; the higher bits are the traces of the patterns.
-_NAME, _PROGRAM, _SPEAKER, _READER, _LONG_RUN, _ANYTHING = 1, 2, 4, 8, 16, 32
-_TRACES = 6
+_NAME, _PROGRAM, _SPEAKER, _READER, _LONG_RUN, _DEEP, _ANYTHING = 1, 2, 4, 8, 16, 32, 64
+_TRACES = 7
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _ways(rule: Rule, *, names_a_secret: bool) -> list[str]:
         return [_LATER]
     found = [_LATER + _option(option, rule.flags) for option in rule.value]
     found += [f"{_LATER}{_option(option, rule.flags)}(?s:.*){_literal(sign)}" for option, sign in rule.behind.items()]
-    found += [f"{_LATER}{_literal(option)}[^\\x00]" for option in rule.attached]
+    found += [_LATER + _literal(option) for option in rule.attached]
     found += [f"{_LATER}(?s:.*){_longest_literal(name)}" for name in rule.after]
     if rule.named and names_a_secret:
         found.append(f"{_LATER}(?s:.*)(?i:{_secret_name()}(?:[^a-z\\x00]|{_tails()})*)[{_BETWEEN}]")
@@ -219,7 +220,7 @@ def bytes_of(lines: pa.StringArray) -> tuple[Array, Array]:
     return np.frombuffer(text, np.uint8)[offsets[0] : offsets[-1]], offsets - offsets[0]
 
 
-_DEEP = 8  # quotes within quotes: as many as there must be for a text to be masked as a whole, see `marks`
+_DEEPEST = 8  # quotes within quotes: as many as a word must have to be masked as a whole, see `marks`
 
 
 def suspects(lines: pa.StringArray, *, cut: Array | None = None) -> Array:
@@ -233,7 +234,8 @@ def suspects(lines: pa.StringArray, *, cut: Array | None = None) -> Array:
     for letter, bit in asked.beyond_ascii.items():
         if letter.encode() in text:
             says[_matches(lines, letter)] |= np.uint64(bit)
-    found = (quotes >= _DEEP) | (says & np.uint64(_ANYTHING) != 0)
+    says[quotes >= _DEEPEST] |= np.uint64(_DEEP)
+    found = says & np.uint64(_ANYTHING) != 0
     if cut is not None:
         found |= cut & (says & np.uint64(asked.cut) != 0)
     places = np.flatnonzero((says | np.uint64(_READER) != _READER) & ~found)  # a reader alone reads nothing
@@ -251,6 +253,7 @@ def _closer(lines: list[str], says: list[int]) -> list[bool]:
             (bits & _LONG_RUN and _may_be_a_key(text))
             or (bits & _SPEAKER and (_may_write(text) or (bits & _READER and _may_be_read(text))))
             or (bits & _NAME and _may_follow_a_name(text, line))
+            or (bits & _DEEP and _may_be_deep(line))
         )
         for line, text, bits in zip(lines, plain, says, strict=True)
     ]
@@ -299,6 +302,12 @@ def _may_be_a_key(text: str) -> bool:
     return any(all(kind.search(run) for kind in _MIXED) for run in _LONG_RUNS.findall(text))
 
 
+def _may_be_deep(line: str) -> bool:
+    """True when quotes stand within quotes so often that what lies deeper is no longer read."""
+    words = (match.group() for argument in line.split("\0") for match in SHELL_TOKEN.finditer(argument))
+    return any(len(_QUOTING.findall(word)) >= _DEEPEST for word in words)
+
+
 _WRITES = re.compile(">|tee")
 
 
@@ -310,9 +319,13 @@ def _may_write(text: str) -> bool:
 
 
 def _may_be_read(text: str) -> bool:
-    """True when what echo or printf writes may go into a program that reads secrets."""
+    """True when what echo or printf writes may go through a pipe into a program that reads secrets."""
+    pipe = text.find("|")
+    if pipe < 0:
+        return False
     ways = _readers()
-    return any(ways[name].search(text, text.find(name)) for name in ways.keys() & set(NAMES_IN_TEXT.findall(text)))
+    names = ways.keys() & set(NAMES_IN_TEXT.findall(text, pipe))
+    return any(ways[name].search(text, text.find(name, pipe)) for name in names)
 
 
 @cache
@@ -350,9 +363,14 @@ def _may_follow_a_name(text: str, quoted: str) -> bool:
 
 @cache
 def _name_that_ends(end: str) -> re.Pattern[str]:
-    """The end of a secret's name, in small letters, with what follows it in the same word."""
+    """The end of a secret's name, in small letters, with what follows it in the same word.
+
+    Signs may stand in what a name ends with, not in a word that is the last one of a name.
+    """
     signs = f"[^a-z\\x00=:{_BETWEEN}]*"
-    return re.compile(f"{_spread(end)}{signs}(?:(?:{_tails()}){signs})*(?=[=:{_BETWEEN}])")
+    names = rules().names
+    joined = any(name.endswith(end) for name in names["endings"]) or end not in names["last_words"]
+    return re.compile(f"{_spread(end) if joined else end}{signs}(?:(?:{_tails()}){signs})*(?=[=:{_BETWEEN}])")
 
 
 def _is_option(name: re.Match[str], quoted: str) -> bool:
