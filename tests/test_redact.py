@@ -205,6 +205,21 @@ def test_a_secret_of_nothing_but_signs_that_a_shell_drops_is_masked_at_once_as_w
     assert redact.commands(pa.array(argvs)).to_pylist() == [redact.command(argv) for argv in argvs]
 
 
+def test_many_texts_whose_quotes_cut_a_name_or_hold_a_blank_are_masked_at_once_as_well():
+    """`no-password` and `NOPASSWD` are no names of secrets, what a quote leaves of them is; an option may hold a blank."""
+    lines = [
+        'run no-"password"=S3cret x',
+        'x NO"PASSWD:S3cret"',
+        'tool "-x a b-secret" S3cret',
+        "tool -x\\ token S3cret",
+    ]
+    lines += ["tool -'x a token' S3cret", "tool '-x;key token' S3cret", "tool -pass: S3cret", "tool --pass S3cret word"]
+    assert redact.texts(pa.array(lines)).to_pylist() == [redact.text(line) for line in lines]
+    argvs = [["sh", "-c", line] for line in lines]
+    assert redact.commands(pa.array(argvs)).to_pylist() == [redact.command(argv) for argv in argvs]
+    assert not any(SECRET in line for line in redact.texts(pa.array(lines)).to_pylist())
+
+
 def test_many_texts_that_are_masked_as_a_whole_are_masked_at_once_as_well():
     """Quotes within quotes beyond the deepest level, and more here-documents than are followed."""
     deep = "pass a" + "\\" * 1023 + " b"
