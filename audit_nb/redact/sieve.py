@@ -9,9 +9,7 @@ look-around, and to compile its expression, anew at each call, costs as much as 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -20,195 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audit_nb import scan
-from audit_nb.redact.rules import (
-    NAMES_IN_TEXT,
-    SPEAKERS,
-    Rule,
-    ends_in,
-    is_secret_name,
-    may_name_a_secret,
-    rules,
-    without_signs,
-)
+from audit_nb.redact.rules import NAMES_IN_TEXT, ends_in, is_secret_name, may_name_a_secret, rules, without_signs
 from audit_nb.redact.shell import SHELL_TOKEN
+from audit_nb.redact.tables import ANYTHING, DEEP, LONG_RUN, NAME, PROGRAM, READER, SPEAKER, sieve
+from audit_nb.redact.ways import BETWEEN, BLANKS, ends, name_that_ends, readers, way_of
 
 Array = np.ndarray[Any, Any]
-
-# What stands between two words, be it read as arguments (NUL), at every blank or as a shell.
-_BLANKS = r"\t-\r "
-_BETWEEN = rf"\x00{_BLANKS};|&()`<>$"
-_PROGRAM_STARTS = f"(?:^|[/{_BETWEEN}])"
-_LATER = f"[{_BETWEEN}](?:(?s:.*)[{_BETWEEN}])?"  # from a word to the beginning of a later one
-
-# What a text may hold; the higher bits are the traces of the patterns.
-_NAME, _PROGRAM, _SPEAKER, _READER, _LONG_RUN, _DEEP, _ANYTHING = 1, 2, 4, 8, 16, 32, 64
-_TRACES = 7
-
-
-@dataclass(frozen=True)
-class Sieve:
-    """What is asked of texts without quotes and backslashes."""
-
-    tables: Sequence[Any]  # of `scan.find_words`
-    traces: Mapping[int, str]  # by bit: an expression of RE2 which finds whatever the pattern does
-    cut: int  # the bits that are enough in a text whose end may have been cut off
-    beyond_ascii: Mapping[str, int]  # letters that are none in the tables, and what a text with one may hold
-
-
-# A word may begin behind 2>&1; a shell does not end it at a form feed, so that quotes are not all that lies deep.
-_ALWAYS = {"<<": ["<<"], r"[<>]&(?:[0-9-]|[^\x00-\x7f])[\w.-]": [">&", "<&"], r"[\v\f]": ["\v", "\f"]}
-
-
-@cache
-def sieve() -> Sieve:
-    """What the rules make to ask for."""
-    found = rules()
-    parts: dict[str, set[str]] = {trace: set(signs) for trace, signs in _ALWAYS.items()}
-    for one in found.patterns:
-        if "" not in one.hints and not one.cut:  # the pattern of a long key has none; see `_may_be_a_key`
-            parts.setdefault(one.trace or _hinted(one.hints), set()).update(one.parts)
-    traces = {1 << n: trace for n, trace in enumerate(sorted(parts), _TRACES)}
-    says: dict[str, int] = {}
-    for bit, trace in traces.items():
-        for part in parts[trace]:
-            says[part] = says.get(part, 0) | bit
-    cut = [says[part] for one in found.patterns if one.cut for part in one.parts]
-    words = dict.fromkeys(found.programs, _PROGRAM)
-    for bit, more in ((_SPEAKER, SPEAKERS), (_READER, found.readers)):
-        words |= {word: words.get(word, 0) | bit for word in more}
-    names = _automaton({end: _NAME for end in found.ends if end.isascii()})
-    return Sieve(
-        tables=(*_bytes(names[0]), *names[1:], *_automaton(says), *_hashed(words), np.uint64(_LONG_RUN)),
-        traces=traces,
-        cut=int(np.bitwise_or.reduce([_SPEAKER, *cut])),
-        # The Kelvin sign and the long s may be a k and an s.
-        beyond_ascii={"\u212a": _ANYTHING, "\u017f": _ANYTHING}
-        | {end[0]: _NAME for end in found.ends if not end.isascii()},
-    )
-
-
-def _hinted(hints: Iterable[str]) -> str:
-    return f"(?i:{_any(hints)})".replace(" ", r"[ \x00]")
-
-
-def _bytes(in_names: Array) -> tuple[Array, Array]:
-    """What `find_words` is to do at each byte; and which letter it is in a name: 0 for what may stand between two."""
-    kinds, letters = np.zeros(256, np.uint8), np.zeros(256, np.uint8)
-    digits_and_letters = [*range(48, 58), *range(65, 91), *range(97, 123)]
-    kinds[list(b"'\"\\")] = scan.DROPPED
-    kinds[[*range(9, 14), *b"\0 ;|&()`<>$"]] = scan.BOUND | scan.BETWEEN
-    kinds[[*b"+", *digits_and_letters]] = scan.LONG
-    kinds[ord("/")] = scan.BOUND | scan.LONG
-    letters[[0, *digits_and_letters]] = np.maximum(in_names[[0, *digits_and_letters]], 1)
-    return kinds, letters
-
-
-def _automaton(says: Mapping[str, int]) -> tuple[Array, Array, Array]:
-    """Finds all these texts at once, in letters of any size, as Aho and Corasick do.
-
-    For each byte its column, for each state and column the next state, for each state what it says.
-    """
-    used = sorted(set("".join(says).encode()))
-    columns = np.zeros(256, np.uint8)
-    columns[used] = columns[list(bytes(used).upper())] = np.arange(2, len(used) + 2)
-    after: list[dict[int, int]] = [{}]
-    found = [0]
-    for text, bits in says.items():
-        state = 0
-        for column in columns[list(text.encode())].tolist():
-            if column not in after[state]:
-                after[state][column] = len(after)
-                after.append({})
-                found.append(0)
-            state = after[state][column]
-        found[state] |= bits
-    table = np.zeros((len(after), 64), np.uint16)
-    waiting = [(0, 0)]
-    for state, shorter in waiting:  # the state of the longest end of this one's text that begins another
-        found[state] |= found[shorter]
-        row = table[shorter].copy()
-        waiting += [(follower, int(row[column]) if state else 0) for column, follower in after[state].items()]
-        row[list(after[state])] = list(after[state].values())
-        table[state] = row
-    return columns, table.ravel(), np.array(found, np.uint64)
-
-
-def _hashed(says: Mapping[str, int]) -> tuple[Array, Array]:
-    """The words as a hash table, at most half full: each word's hash, and what it says."""
-    size = 1 << (2 * len(says)).bit_length()
-    words, bits = np.zeros(size, np.uint64), np.zeros(size, np.uint64)
-    for word, bit in says.items():
-        number = 0
-        for byte in word.encode():
-            number = (number * 31 + byte) & 0xFFFFFFFFFFFFFFFF
-        slot = number % size
-        while words[slot]:
-            slot = (slot + 1) % size
-        words[slot], bits[slot] = number, bit
-    return words, bits
-
-
-@cache
-def _way(program: str, names_a_secret: bool) -> str:  # noqa: FBT001 - one of two ways
-    """The program's name and what must follow it, in the words of RE2; empty where no rule can hold."""
-    found = (way for rule in rules().programs[program] for way in _ways(rule, names_a_secret=names_a_secret))
-    ways = "|".join(dict.fromkeys(found))
-    return f"{_PROGRAM_STARTS}{_literal(program)}(?:{ways})" if ways else ""
-
-
-def _ways(rule: Rule, *, names_a_secret: bool) -> list[str]:
-    """What must follow the program for its rule to hold."""
-    if rule.command:
-        return [_LATER + word for word in sorted(map(_literal, rule.command))]
-    if rule.flag:
-        return [f"{_LATER}-[^\\x00]*{rule.flag}"]
-    if rule.position or rule.words:
-        return [_LATER]
-    found = [_LATER + _option(option, rule.flags) for option in rule.value]
-    found += [f"{_LATER}{_option(option, rule.flags)}(?s:.*){_literal(sign)}" for option, sign in rule.behind.items()]
-    found += [_LATER + _literal(option) for option in rule.attached]
-    found += [f"{_LATER}(?s:.*){_longest_literal(name)}" for name in rule.after]
-    if rule.named and names_a_secret:
-        found.append(f"{_LATER}(?s:.*)(?i:{_secret_name()}(?:[^a-z\\x00]|{_tails()})*)[{_BETWEEN}]")
-    if rule.pairs:
-        found.append(_LATER + "(?s:.*)=")
-    return found
-
-
-def _option(option: str, flags: str) -> str:
-    if len(option) == 2 and flags:
-        return f"-[{re.escape(flags)}]*{option[1]}"
-    return _literal(option)
-
-
-def _longest_literal(pattern: str) -> str:
-    r"""Of `*password*` the word; of `\\\\*` nothing, for backslashes are not seen here."""
-    parts = re.split(r"[*?\[\]\\'\"]+", pattern)
-    return _literal(max(parts, key=len))
-
-
-def _any(words: Iterable[str]) -> str:
-    return "|".join(sorted(map(_literal, words)))
-
-
-def _literal(word: str) -> str:
-    return re.sub(r"([!-/:-@\[-^`{-~])", r"\\\1", word)
-
-
-def _secret_name() -> str:
-    """The end of a name as `is_secret_name` knows it."""
-    return f"(?:{'|'.join(map(_spread, rules().ends))})"
-
-
-def _spread(end: str) -> str:
-    return r"[^A-Za-z0-9\x00]*".join(end)
-
-
-def _tails() -> str:
-    """Words that a name may have at its end, without those that are two of them."""
-    tails = rules().names["tails"]
-    pairs = {one + other for one in tails for other in tails}
-    return _any(set(tails) - pairs)
 
 
 def bytes_of(lines: pa.StringArray) -> tuple[Array, Array]:
@@ -233,12 +48,12 @@ def suspects(lines: pa.StringArray, *, cut: Array | None = None) -> Array:
     text = data.tobytes()
     for letter, bit in asked.beyond_ascii.items():
         if letter.encode() in text:
-            says[_matches(lines, letter)] |= np.uint64(bit)
-    says[quotes >= _DEEPEST] |= np.uint64(_DEEP)
-    found = says & np.uint64(_ANYTHING) != 0
+            says[pc.match_substring(lines, letter).to_numpy(zero_copy_only=False)] |= np.uint64(bit)
+    says[quotes >= _DEEPEST] |= np.uint64(DEEP)
+    found = says & np.uint64(ANYTHING) != 0
     if cut is not None:
         found |= cut & (says & np.uint64(asked.cut) != 0)
-    places = np.flatnonzero((says | np.uint64(_READER) != _READER) & ~found)  # a reader alone reads nothing
+    places = np.flatnonzero((says | np.uint64(READER) != READER) & ~found)  # a reader alone reads nothing
     found[places] = _closer(lines.take(pa.array(places)).to_pylist(), says[places].tolist())
     return found
 
@@ -250,10 +65,10 @@ def _closer(lines: list[str], says: list[int]) -> list[bool]:
     plain = [_QUOTING.sub("", line) for line in lines]
     found = [
         bool(
-            (bits & _LONG_RUN and _may_be_a_key(text))
-            or (bits & _SPEAKER and (_may_write(text) or (bits & _READER and _may_be_read(text))))
-            or (bits & _NAME and _may_follow_a_name(text, line))
-            or (bits & _DEEP and _may_be_deep(line))
+            (bits & LONG_RUN and _may_be_a_key(text))
+            or (bits & SPEAKER and (_may_write(text) or (bits & READER and _may_be_read(text))))
+            or (bits & NAME and _may_follow_a_name(text, line))
+            or (bits & DEEP and _may_be_deep(line))
         )
         for line, text, bits in zip(lines, plain, says, strict=True)
     ]
@@ -276,9 +91,9 @@ def _look_for_programs(plain: list[str], says: list[int], found: list[bool]) -> 
     places: dict[str, list[int]] = {}
     programs = rules().programs.keys()
     for n, bits in enumerate(says):
-        if bits & _PROGRAM and not found[n]:
+        if bits & PROGRAM and not found[n]:
             for program in programs & set(NAMES_IN_TEXT.findall(plain[n])):
-                places.setdefault(_way(program, bits & _NAME > 0), []).append(n)
+                places.setdefault(way_of(program, bits & NAME > 0), []).append(n)
     for way, here in places.items():
         _look_again(plain, found, [n for n in here if not found[n]], way)
 
@@ -323,28 +138,18 @@ def _may_be_read(text: str) -> bool:
     pipe = text.find("|")
     if pipe < 0:
         return False
-    ways = _readers()
+    ways = readers()
     names = ways.keys() & set(NAMES_IN_TEXT.findall(text, pipe))
     return any(ways[name].search(text, text.find(name, pipe)) for name in names)
-
-
-@cache
-def _readers() -> dict[str, re.Pattern[str]]:
-    """By reader: what must follow it."""
-    ways = {}
-    for name, needed in rules().readers.items():
-        words = {"".join("." if sign == "?" else _literal(sign) for sign in word) for one in needed for word in one}
-        ways[name] = re.compile(f"(?s)[{_BETWEEN}](?:{'|'.join(sorted(words))})" if all(needed) else "")
-    return ways
 
 
 _MANY = 64  # names in one text; one with more is left to `lines`
 _SIGN_FOLLOWS = re.compile(r"[ \t]{0,2}[=:]")
 _ASSIGNED = re.compile(r"(?<![\w.\-])([\w.\-]++)\]?[ \t]{0,2}[=:]")
-_OPTION_STARTS = re.compile(rf"(?:\A|[{_BETWEEN}])-")
+_OPTION_STARTS = re.compile(rf"(?:\A|[{BETWEEN}])-")
 # A word that begins like an option and in which quotes hold a blank.
 _QUOTED_OPTION = re.compile(
-    rf"""(?:\A|[{_BETWEEN}])(?:['"\\]+-|-[^=\x00'"\\{_BLANKS}]*['"\\])[^=\x00{_BLANKS}]*[{_BLANKS}]"""
+    rf"""(?:\A|[{BETWEEN}])(?:['"\\]+-|-[^=\x00'"\\{BLANKS}]*['"\\])[^=\x00{BLANKS}]*[{BLANKS}]"""
 )
 
 
@@ -353,24 +158,12 @@ def _may_follow_a_name(text: str, quoted: str) -> bool:
     lowered = text.lower()
     if len(lowered) != len(text):
         return True
-    found = [match for end in ends_in(lowered) for match in islice(_name_that_ends(end).finditer(lowered), _MANY)]
+    found = [match for end in ends_in(lowered) for match in islice(name_that_ends(end).finditer(lowered), _MANY)]
     return (
         len(found) >= _MANY
         or any(_is_option(match, quoted) for match in found)
         or (any(_SIGN_FOLLOWS.match(lowered, match.end()) for match in found) and _is_assigned(text, quoted))
     )
-
-
-@cache
-def _name_that_ends(end: str) -> re.Pattern[str]:
-    """The end of a secret's name, in small letters, with what follows it in the same word.
-
-    Signs may stand in what a name ends with, not in a word that is the last one of a name.
-    """
-    signs = f"[^a-z\\x00=:{_BETWEEN}]*"
-    names = rules().names
-    joined = any(name.endswith(end) for name in names["endings"]) or end not in names["last_words"]
-    return re.compile(f"{_spread(end) if joined else end}{signs}(?:(?:{_tails()}){signs})*(?=[=:{_BETWEEN}])")
 
 
 def _is_option(name: re.Match[str], quoted: str) -> bool:
@@ -405,12 +198,7 @@ def _is_assigned(text: str, quoted: str) -> bool:
     return False
 
 
-@cache
-def _ends() -> re.Pattern[str]:
-    return re.compile(rf"(?:{_any(rules().ends)})(?:\d|{_tails()})*\Z")
-
-
 @lru_cache(maxsize=4096)
 def _may_end_like_a_secret(name: str) -> bool:
     """Like `is_secret_name`, which may say no of a name and yes of its end."""
-    return _ends().search(without_signs(name.lower())) is not None
+    return ends().search(without_signs(name.lower())) is not None
