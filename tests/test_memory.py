@@ -1,6 +1,8 @@
 """Memory is kept within a block, and the process is as it was behind it."""
 
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,3 +32,28 @@ def test_freed_memory_is_given_back_behind_the_block():
         del kept
         within = resident()
     assert within - resident() > 50_000_000
+
+
+TWELVE_THREADS = """
+import ctypes, threading
+from audit_nb import memory
+memory.share_arenas()
+together = threading.Barrier(12)
+def work():
+    together.wait()
+    bytearray(100_000)
+    together.wait()
+threads = [threading.Thread(target=work) for _ in range(12)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+ctypes.CDLL(None).malloc_stats()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has arenas")
+def test_threads_share_four_arenas():
+    """malloc_stats(3) prints a line for each; on two processors glibc would make up to sixteen."""
+    ran = subprocess.run([sys.executable, "-c", TWELVE_THREADS], capture_output=True, text=True, check=True)
+    assert ran.stderr.count("Arena ") == 4
