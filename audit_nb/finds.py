@@ -26,8 +26,8 @@ class Finds:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def keep(self, number: int, found: Found) -> None:
-        """Keep what was found in this segment."""
+    def keep(self, number: int, found: Found) -> Found:
+        """Keep what was found in this segment, in no more memory than it needs."""
         # `find` makes room for more records than there are.
         found = replace(
             found, places=found.places.copy(), time_ms=found.time_ms.copy(), serial=found.serial.copy(), malformed=[]
@@ -38,6 +38,7 @@ class Finds:
             self._bytes += _size(found)
             while self._bytes > self._most:
                 self._drop(next(iter(self._kept)))
+        return found
 
     def of(self, number: int) -> Found | None:
         """What there is in this segment."""

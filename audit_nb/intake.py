@@ -181,9 +181,7 @@ class Intake:
         if piece is None:
             return None
         one = survey(piece, self.source.host)
-        if one.found is not None:
-            self.finds.keep(number, one.found)
-        return one
+        return one if one.found is None else replace(one, found=self.finds.keep(number, one.found))
 
     def _survey_again(self, number: int) -> Surveyed | None:
         one = self._survey_one(number)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from audit_nb import scan
 from audit_nb.boots import Boots, Changes
-from audit_nb.events import malformed_table
+from audit_nb.events import MALFORMED, malformed_table
 from audit_nb.spans import Account, Found, Piece, find
 from audit_nb.values import distinct
 
@@ -68,7 +68,7 @@ def survey(piece: Piece, host: str) -> Surveyed:
     weights = np.bincount(number, sizes, len(seconds)).astype(np.int64)
     order = np.argsort(seconds)
     account = sum(found.accounts, Account())
-    malformed = malformed_table(found, host)
+    malformed = malformed_table(found, host) if found.malformed else MALFORMED.empty_table()
     return Surveyed(piece.segment, piece.source, account, malformed, seconds[order], weights[order], found=found)
 
 
@@ -148,8 +148,18 @@ def windows(
         else:
             made.append((begin, end))
             taken = size
+    there = [one for one in surveyed if len(one.seconds)]
+    first, last = (np.array([one.seconds[place] for one in there], np.int64) for place in (0, -1))
     return [
-        Window(since * 1000, until * 1000, tuple(one.number for one in surveyed if one.has(since, until)))
+        Window(
+            since * 1000,
+            until * 1000,
+            tuple(
+                there[i].number
+                for i in np.flatnonzero((first < until) & (last >= since)).tolist()
+                if there[i].has(since, until)
+            ),
+        )
         for since, until in made
     ]
 
