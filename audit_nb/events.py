@@ -326,7 +326,7 @@ class _Builder:
         )  # fmt: skip
         for order in (syscalls, rest):
             scan.fill(
-                len(order), order, self.event, spans.phrase, spans.first_field, self.in_matrix, self.values.value,
+                len(order), order, self.event, spans.phrase, spans.first_field, spans.fields, self.in_matrix, self.values.value,
                 spans.mask, spans.lead, MATRIX["pid"], self.matrix, self.filled, self.given,
             )  # fmt: skip
         self.argv, self.several_execve = self._argv()
@@ -341,7 +341,7 @@ class _Builder:
         result = np.where(self.in_matrix == MATRIX["success"], self.in_matrix, np.int32(-1))
         spans = self.spans
         scan.fill(
-            len(spoken), spoken, self.event, spans.phrase, spans.first_field, result, self.values.value,
+            len(spoken), spoken, self.event, spans.phrase, spans.first_field, spans.fields, result, self.values.value,
             np.zeros_like(spans.mask), spans.lead, MATRIX["pid"], self.matrix, self.filled, self.given,
         )  # fmt: skip
 
@@ -371,8 +371,8 @@ class _Builder:
         """`other`: every field that the columns do not give back; and `unread`: the text that no field explains."""
         spans, values = self.spans, self.values
         arguments = (
-            len(spans.event), self.by_event, self.event, spans.phrase, spans.first_field, self.in_matrix, values.value,
-            values.always, self._is_plain(), values.argument, self.several_execve, spans.mask, values.again, spans.lead,
+            len(spans.event), self.by_event, self.event, spans.phrase, spans.first_field, spans.fields,
+            self.in_matrix, values.value, values.always, self._is_plain(), values.argument, self.several_execve, spans.mask, values.again, spans.lead,
             spans.row, spans.numbers, _NUMBER_ROWS, MATRIX["pid"], self._item_of_record(), self.matrix,
             self.given,
         )  # fmt: skip
@@ -399,11 +399,12 @@ class _Builder:
 
     def _is_plain(self) -> Array:
         """By phrase: PLAIN, where no field of it fills the matrix, nor stands in `other` for itself; see `scan`."""
-        values, n = self.values, len(self.spans.form)
+        values, spans = self.values, self.spans
         for_itself = (values.always != 0) | (values.argument != 0) | np.isin(self.in_matrix, _ALTERED)
-        busy = np.bincount(values.phrase[(self.in_matrix >= 0) | for_itself], minlength=n) > 0
-        looked_at = np.bincount(values.phrase[for_itself], minlength=n) > 0
-        return np.where(~busy, scan.PLAIN, np.where(looked_at, scan.NOT_PLAIN, scan.GIVEN_IS_PLAIN)).astype(np.uint8)
+        bits = (self.in_matrix >= 0) | (for_itself.astype(np.int8) << 1)
+        found = np.empty(len(spans.form), np.int64)
+        scan.gather_bits(np.arange(len(spans.form)), spans.first_field, spans.fields, bits, found)
+        return np.array([scan.PLAIN, scan.GIVEN_IS_PLAIN, scan.NOT_PLAIN, scan.NOT_PLAIN], np.uint8)[found]
 
     def _other_codes(self, record: Array, chosen: Array) -> tuple[Array, Array, Array]:
         """The codes of key, value and bytes of what stands in `other`."""
@@ -674,8 +675,9 @@ class _Builder:
         matrix, filled = (np.zeros((len(MEMBERS), len(paths)), kind) for kind in (np.int64, np.uint8))
         member = np.where(values.target >= 1000, values.target - 1000, -1).astype(np.int32)
         scan.fill_members(
-            len(paths), paths, self.spans.phrase, self.spans.first_field, member, values.value, matrix, filled
-        )
+            len(paths), paths, self.spans.phrase, self.spans.first_field, self.spans.fields, member, values.value, matrix,
+            filled,
+        )  # fmt: skip
         made: dict[str, pa.Array] = {}
         for i, name in enumerate(MEMBERS):
             if name in columns.PATH_NUMBERS:

@@ -52,6 +52,11 @@ _ONES = np.uint64(0x0101010101010101)
 _HIGH = np.uint64(0x8080808080808080)
 _NEWLINES = np.uint64(0x0A0A0A0A0A0A0A0A)
 _PARENS = np.uint64(0x2828282828282828)
+_BLANKS = np.uint64(0x2020202020202020)
+_QUOTES = np.uint64(0x2222222222222222)
+_EQUALS = np.uint64(0x3D3D3D3D3D3D3D3D)
+_APOSTROPHES = np.uint64(0x2727272727272727)
+_SEPARATORS = np.uint64(0x1D1D1D1D1D1D1D1D)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _MIX2 = np.uint64(0xBF58476D1CE4E5B9)
 _U0, _U1, _U8, _U16, _U24, _U29, _U32, _U56, _U64 = (np.uint64(n) for n in (0, 1, 8, 16, 24, 29, 32, 56, 64))
@@ -190,6 +195,18 @@ def _marks(word, pattern):
     """The high bit of each byte (and now and then of one behind it) that is the pattern's."""
     x = word ^ pattern
     return (x - _ONES) & ~x & _HIGH
+
+
+@kernel
+def _next(words, p, end, one, other, third):
+    """The first byte from p on that is one of the patterns', or end."""
+    while p < end:
+        word = words[np.uint64(p)]
+        marks = _marks(word, one) | _marks(word, other) | _marks(word, third)
+        if marks != _U0:
+            return min(p + _lowest(marks), end)
+        p += 8
+    return end
 
 
 @kernel
@@ -655,11 +672,12 @@ def group(count, time_ms, serial, node, seed, table, event, first):
 
 
 @kernel
-def hash_contents(count, chosen, name, phrase, raw_hash, mask, lead, row, numbers, out):
+def hash_contents(words, count, chosen, name, phrase, start, raw_end, seed, mask, lead, row, numbers, out):
     """A hash of what each chosen record says, but for its enriched half: of two copies it is the same."""
     for j in range(count):
         r = chosen[j]
-        h = (raw_hash[phrase[r]] ^ np.uint64(name[r])) * _MIX
+        h = _hash(words, start[phrase[r]], raw_end[phrase[r]], seed)
+        h = (h ^ np.uint64(name[r])) * _MIX
         bits = mask[r]
         h = (h ^ (h >> _U29) ^ np.uint64(bits)) * _MIX2
         if bits & (ITEM_BIT | LONE_PID_BIT):
@@ -762,7 +780,7 @@ def follow_boots(count, time_ms, serial, mark, state_of, source, state, change_r
 
 # Bits of a field. LITERAL: the value stands in the form as it is, because it says that there is none, or how a result
 # is spelt.
-QUOTED, ENRICHED, NESTED, LITERAL, TEXT, UNCLOSED = 1, 2, 4, 8, 16, 32
+QUOTED, ENRICHED, NESTED, LITERAL, TEXT = 1, 2, 4, 8, 16
 # What a TEXT field (text without a key) is.
 STRAY, AVC_RESULT, AVC_PERMISSIONS, MESSAGE = 0, 1, 2, 3
 
@@ -922,6 +940,12 @@ def _may_be_unknown(buf, start, end):
 
 
 @kernel
+def _is_result(buf, start, end):
+    """Whether the key says whether something succeeded."""
+    return _is(buf, start, end, _RES_KEY) or _is(buf, start, end, _SUCCESS_KEY) or _is(buf, start, end, _RESULT_KEY)
+
+
+@kernel
 def _is_word(buf, start, end):
     """Whether the span holds nothing but letters and digits of ASCII."""
     for p in range(start, end):  # noqa: SIM110 - Numba compiles no generator expressions
@@ -937,41 +961,219 @@ def _extends(buf, v):
     return (65 <= c <= 90) or (97 <= c <= 122) or c == 47 or c == 61 or c == 40 or c == 95 or c >= 128
 
 
+# What is asked of a value where a known form is followed: nothing, to be the same as before, to be empty, or to be in
+# braces up to the end.
+_ANY, _EXACT, _EMPTY, _BRACED = 0, 1, 2, 3
+
+
+@kernel
+def _describe(
+    buf, words, start, stop, is_execve, first, last, value_start, value_end, flags, argument,
+    gaps, gap_at, gap_size, gap_word, trait,
+):  # fmt: skip
+    """Write down what stands between the values of a phrase, and what is asked of each, for `_follow`.
+
+    Returns how many gaps that are; 0 where a phrase of the same form might have to be read otherwise, or where the
+    arrays are full.
+    """
+    size = last - first + 1
+    if size == 1 or gaps + size > gap_at.size:
+        return 0
+    at = start
+    arguments = 0
+    was_nested = False
+    for f in range(first, last):
+        v0, v1, bits = value_start[f], value_end[f], flags[f]
+        is_raw = not bits & ENRICHED
+        if bits & TEXT or (is_raw and was_nested and not bits & NESTED):
+            return 0
+        was_nested = was_nested or bits & NESTED != 0
+        equals = v0 - 2 if bits & QUOTED else v0 - 1
+        name = equals
+        while name > start and _KEY[buf[name - 1]]:
+            name -= 1
+        if argument[f] >= 0:
+            if argument[f] != arguments:
+                return 0
+            arguments += 1
+        elif is_execve and buf[name] == 97 and 48 <= buf[name + 1] <= 57:
+            return 0
+        asked = _ANY
+        if bits & LITERAL:
+            asked = _EXACT
+        elif not bits & QUOTED:
+            if v1 == v0:
+                asked = _EMPTY
+            elif buf[v0] == 34 or buf[v0] == 39:
+                return 0
+            elif not is_raw and buf[v0] == 123:
+                if f + 1 < last or v1 != stop or buf[stop - 1] != 125:
+                    return 0
+                asked = _BRACED
+            elif is_raw:
+                if _is_result(buf, name, equals):
+                    return 0
+                if _blank(buf, v0, v1) < v1:
+                    asked = _EXACT
+        gap_at[gaps], gap_size[gaps], gap_word[gaps], trait[gaps] = at, v0 - at, words[np.uint64(at)], asked
+        gaps += 1
+        at = v1
+    gap_at[gaps], gap_size[gaps], gap_word[gaps], trait[gaps] = at, stop - at, words[np.uint64(at)], _ANY
+    return size
+
+
+@kernel
+def _follow(
+    buf, words, phrase, p, stop, first, size, raw_fields, raw_rest, latest, n, named, fields,
+    value_start, value_end, flags, slot, text_kind, argument, owner, gap_at, gap_size, gap_word, trait,
+):  # fmt: skip
+    """Cut a phrase by the form of another one, whose fields `fields` names from `latest` on.
+
+    A raw value ends at a blank, or where the half or the message that holds it does; one that has the sign of such an
+    end inside is not for this. Returns how many fields there are now, or -1 where the phrase must be read, and where
+    its raw half ends.
+    """
+    outer = stop
+    for j in range(size + 1):
+        g = first + j
+        gap = gap_size[g]
+        if j == raw_fields:
+            outer = p + raw_rest
+        if p + gap > stop or ((words[np.uint64(p)] ^ gap_word[g]) & _TAIL[min(gap, 7)]) != _U0:
+            return -1, outer
+        if gap > 7 and not _same(words, p + 7, gap_at[g] + 7, gap - 7):
+            return -1, outer
+        p += gap
+        if j == size:
+            break
+        r = fields[latest + j]
+        bits, asked, v0 = flags[r], trait[g], p
+        length = value_end[r] - value_start[r]
+        if asked == _EXACT:
+            p += length
+            if p > stop:
+                return -1, outer
+        elif bits & QUOTED:
+            separators = _QUOTES if bits & ENRICHED else _SEPARATORS
+            p = _next(words, p, stop, _QUOTES, separators, separators)
+            if p >= stop or buf[p] != 34 or (bits & ENRICHED and _is(buf, v0, p, _UNSET)):
+                return -1, outer
+        elif p >= stop or buf[p] == 32 or buf[p] == 29:
+            if asked != _EMPTY:
+                return -1, outer
+        elif bits & ENRICHED:
+            if buf[p] == 34 or buf[p] == 39 or (buf[p] == 123) != (asked == _BRACED) or asked == _EMPTY:
+                return -1, outer
+            if asked == _BRACED:
+                if buf[stop - 1] != 125:
+                    return -1, outer
+                p = stop
+            else:
+                p = _next(words, p, stop, _BLANKS, _BLANKS, _BLANKS)
+        else:
+            if asked != _ANY or buf[p] == 34 or buf[p] == 39:
+                return -1, outer
+            third = _APOSTROPHES if bits & NESTED else (_EQUALS if raw_rest < 0 else _BLANKS)
+            p = _next(words, p, stop, _BLANKS, _SEPARATORS, third)
+            if bits & NESTED:
+                if buf[p - 1] == 44:
+                    p -= 1
+                if p == v0 or buf[p - 1] == 41:
+                    return -1, outer
+            elif p < stop and buf[p] == 61:
+                return -1, outer
+            if buf[v0] == 40 or buf[v0] == 63:
+                if _is(buf, v0, p, _NULL):
+                    return -1, outer
+                if p - v0 == 1 and buf[v0] == 63:
+                    name = v0 - 1
+                    while name > 0 and _KEY[buf[name - 1]]:
+                        name -= 1
+                    if not _may_be_unknown(buf, name, v0 - 1):
+                        return -1, outer
+        if p - v0 == length and _same(words, v0, value_start[r], length):
+            fields[named + j] = r
+            continue
+        if asked == _EXACT:
+            return -1, outer
+        value_start[n] = v0
+        value_end[n] = p
+        flags[n] = bits
+        slot[n] = slot[r]
+        text_kind[n] = -1
+        argument[n] = argument[r]
+        owner[n] = phrase
+        fields[named + j] = n
+        n += 1
+    return (n if p == stop else -1), outer
+
+
 @kernel
 def cut(
     buf, words, count, start, end, kind, is_avc, is_path, is_execve, seed,
-    first_field, value_start, value_end, flags, slot, text_kind, argument, argument_slot,
+    first_field, fields, value_start, value_end, flags, slot, text_kind, argument, owner, argument_slot,
     slot_table, slot_hash, slot_kind, slot_start, slot_end,
-    form, pool, pool_words, form_table, form_hash, form_kind, form_start, form_end, repaired, raw_hash,
+    form, pool, pool_words, form_table, form_hash, form_kind, form_start, form_end, repaired, raw_end,
     again, slot_phrase,
+    tried, known, known_of, known_form, known_first, known_raw, known_latest, gap_at, gap_size, gap_word, trait,
 ):  # fmt: skip
     """Cut each distinct phrase into fields and a form: the phrase with `*` in the place of every value.
 
-    Fields of phrase i stand at first_field[i] … first_field[i + 1]; a slot is a distinct (type, half, key), but all
-    arguments a0, a1, … of an EXECVE share one (a command may have thousands), and `argument` is their number, else -1.
-    `again` says of a phrase that it has two fields of one slot that is none of arguments.
+    Phrase i has the fields that `fields` names at first_field[i] … first_field[i + 1]: of one form, those that say the
+    same in one place are one. `owner` is the phrase in which a field was found. A slot is a distinct (type, half, key),
+    but all arguments a0, a1, … of an EXECVE share one (a command may have thousands), and `argument` is their number,
+    else -1. `again` says of a phrase that it has two fields of one slot that is none of arguments; its raw half without
+    blanks at its end goes to `raw_end`.
     Returns (fields, slots, forms), or (-1, …) when there are more slots than the arrays hold.
+
+    Most phrases have the form of one before. The forms that were seen last of a type, `known`, are tried first: what
+    stands between the values must be the same, byte by byte, and each value must end where it would if it were read.
     """
-    n = slots = forms = 0
+    n = slots = forms = guesses = gaps = named = 0
     tail = 0  # how much of the pool is taken
     for i in range(count):
-        first_field[i] = n
+        first_field[i] = named
         again[i] = 0
         p = start[i]
         stop = end[i]
         t = kind[i]
+        guess = -1
+        for j in range(tried):
+            guess = known[t, j]
+            if guess < 0:
+                break
+            first, size = known_first[guess], known_first[guess + 1] - known_first[guess] - 1
+            m, raw_stop = _follow(
+                buf, words, i, p, stop, first, size, known_raw[guess, 0], known_raw[guess, 1], known_latest[guess], n,
+                named, fields, value_start, value_end, flags, slot, text_kind, argument, owner,
+                gap_at, gap_size, gap_word, trait,
+            )  # fmt: skip
+            if m >= 0:
+                n = m
+                known_latest[guess] = named
+                named += size
+                while j > 0:
+                    known[t, j] = known[t, j - 1]
+                    j -= 1
+                known[t, 0] = guess
+                break
+            guess = -1
+        if guess >= 0:
+            form[i] = known_form[guess]
+            repaired[i] = 0
+            while raw_stop > p and buf[raw_stop - 1] == 32:
+                raw_stop -= 1
+            raw_end[i] = raw_stop
+            continue
         o = tail  # where the form is being written
-        raw_end = p
-        while raw_end < stop and buf[raw_end] != 29:
-            raw_end += 1
-        outer = raw_end  # end of the raw half
-        limit = raw_end  # end of the region being read
+        outer = raw_stop = _next(words, p, stop, _SEPARATORS, _SEPARATORS, _SEPARATORS)  # end of the raw half
+        limit = outer  # end of the region being read
+        begun = n
         half = 0
         nested = 0
         close = -1
         opening = True  # at the start of a body or of a message, where words without a key have a meaning
         repaired[i] = 0
-        raw_stop = raw_end
         while True:
             if p >= limit:
                 if nested:
@@ -997,7 +1199,7 @@ def cut(
                 o += 1
                 p += 1
                 continue
-            if half == 0 and raw_end == stop and not nested and _enriched_at(buf, p, limit):
+            if half == 0 and outer == stop and not nested and _enriched_at(buf, p, limit):
                 # The separator was lost or rewritten in transport.
                 raw_stop = p
                 while _key_end(buf, p, limit) < 0 or _enriched_name(buf, p, _key_end(buf, p, limit)) != p:
@@ -1076,22 +1278,22 @@ def cut(
                         continue
                     opening = True
                 if opening and not nested and half == 0:
-                    known = False
+                    opens = False
                     for j in range(_OPENING_SIZES.size):
                         size = _OPENING_SIZES[j]
                         if p + size < limit and buf[p + size] == 32:
-                            known = True
+                            opens = True
                             for b in range(size):
                                 if buf[p + b] != _OPENING_BYTES[j, b]:
-                                    known = False
+                                    opens = False
                                     break
-                            if known:
+                            if opens:
                                 for b in range(size):
                                     pool[o] = buf[p + b]
                                     o += 1
                                 p += size
                                 break
-                    if known:
+                    if opens:
                         opening = False
                         continue
                 # Up to the next key: stray text, or, at the start of a message, the message itself.
@@ -1115,7 +1317,7 @@ def cut(
                     e = _blank(buf, b, limit)
                     if _is_punctuation(buf, b, e):
                         break
-                    if half == 0 and raw_end == stop and not nested and _enriched_at(buf, b, limit):
+                    if half == 0 and outer == stop and not nested and _enriched_at(buf, b, limit):
                         break
                     w = e
                 value_start[n] = p
@@ -1212,7 +1414,7 @@ def cut(
                     if p < limit and buf[p] != 32:
                         v1 = _bare_end(buf, p, limit, _extends(buf, p))
                 lost = -1
-                if half == 0 and raw_end == stop and not nested:
+                if half == 0 and outer == stop and not nested:
                     lost = _lost_separator(buf, v0, v1)
                     if lost >= 0:
                         v1 = lost
@@ -1234,15 +1436,7 @@ def cut(
                         keep = True
                     elif v1 - v0 == 1 and buf[v0] == 63:
                         keep = not _may_be_unknown(buf, k0, equals)
-                    elif (
-                        v1 - v0 <= 8
-                        and _is_word(buf, v0, v1)
-                        and (
-                            _is(buf, k0, equals, _RES_KEY)
-                            or _is(buf, k0, equals, _SUCCESS_KEY)
-                            or _is(buf, k0, equals, _RESULT_KEY)
-                        )
-                    ):
+                    elif v1 - v0 <= 8 and _is_word(buf, v0, v1) and _is_result(buf, k0, equals):
                         keep = True
                 if keep:
                     for b in range(v0, v1):
@@ -1270,12 +1464,70 @@ def cut(
         if g == forms:
             forms += 1
             tail = o
+            known_of[g] = -1
         form[i] = g
+        for f in range(begun, n):
+            owner[f] = i
+            fields[named] = f
+            named += 1
+        if tried and known_of[g] < 0 and guesses < known_form.size and not repaired[i] and not again[i]:
+            size = _describe(
+                buf, words, start[i], stop, is_execve[t], begun, n, value_start, value_end, flags, argument,
+                gaps, gap_at, gap_size, gap_word, trait,
+            )  # fmt: skip
+            if size:
+                known_of[g] = guesses
+                known_form[guesses] = g
+                known_raw[guesses, 0], known_raw[guesses, 1] = -1, -1
+                if outer < stop:
+                    f = begun
+                    while f < n and not flags[f] & ENRICHED:
+                        f += 1
+                    known_raw[guesses, 0] = f - begun
+                    known_raw[guesses, 1] = outer - (value_end[f - 1] if f > begun else start[i])
+                known_first[guesses] = gaps
+                gaps += size
+                guesses += 1
+                known_first[guesses] = gaps
+        guess = known_of[g]
+        if guess >= 0:
+            known_latest[guess] = first_field[i]
+            j = tried - 1
+            while j > 0:
+                known[t, j] = known[t, j - 1]
+                j -= 1
+            known[t, 0] = guess
         while raw_stop > start[i] and buf[raw_stop - 1] == 32:
             raw_stop -= 1
-        raw_hash[i] = _hash(words, start[i], raw_stop, seed)
-    first_field[count] = n
+        raw_end[i] = raw_stop
+    first_field[count] = named
     return n, slots, forms
+
+
+@kernel
+def mark_repeated(phrases, first_field, fields, name, silent, seen_in, seen_at, always, second):
+    """Of fields of one name in one phrase: `second` are all but the first, and all that are not silent are `always`."""
+    for h in phrases:
+        for o in range(first_field[h], first_field[h + 1]):
+            f = fields[o]
+            k = name[f]
+            if seen_in[k] == h:
+                g = seen_at[k]
+                second[f] = 1
+                always[f] |= not silent[f]
+                always[g] |= not silent[g]
+            seen_in[k] = h
+            seen_at[k] = f
+
+
+@kernel
+def gather_bits(phrases, first_field, fields, bits, out):
+    """The bits of all fields of each of these phrases together."""
+    for h in phrases:
+        found = 0
+        for o in range(first_field[h], first_field[h + 1]):
+            found |= bits[fields[o]]
+        out[h] = found
 
 
 @kernel
@@ -1493,7 +1745,9 @@ NUMBER_FIELD, LONE_PID_FIELD, ITEM_FIELD = -10, -2, -3
 
 
 @kernel
-def fill(count, order, event, phrase, first_field, target, value, mask, lead, pid_column, matrix, filled, given):
+def fill(
+    count, order, event, phrase, first_field, fields, target, value, mask, lead, pid_column, matrix, filled, given
+):
     """matrix[column, event] = the value of the first record, in `order`, that has one.
 
     `given` goes from 1 to 0 where a record has a value that another one filled in before.
@@ -1508,7 +1762,8 @@ def fill(count, order, event, phrase, first_field, target, value, mask, lead, pi
                 matrix[pid_column, e] = lead[r]
                 filled[pid_column, e] = 1
         h = phrase[r]
-        for f in range(first_field[h], first_field[h + 1]):
+        for o in range(first_field[h], first_field[h + 1]):
+            f = fields[o]
             c = target[f]
             if c >= 0:
                 if filled[c, e]:
@@ -1519,11 +1774,12 @@ def fill(count, order, event, phrase, first_field, target, value, mask, lead, pi
 
 
 @kernel
-def fill_members(count, records, phrase, first_field, member, value, matrix, filled):
+def fill_members(count, records, phrase, first_field, fields, member, value, matrix, filled):
     """matrix[member, i] = what the ith of these PATH records says; of two values of one member the last one."""
     for i in range(count):
         h = phrase[records[i]]
-        for f in range(first_field[h], first_field[h + 1]):
+        for o in range(first_field[h], first_field[h + 1]):
+            f = fields[o]
             m = member[f]
             if m >= 0:
                 matrix[m, i] = value[f]
@@ -1559,7 +1815,7 @@ NOT_PLAIN, PLAIN, GIVEN_IS_PLAIN = 0, 1, 2
 
 @kernel
 def find_others(
-    count, order, event, phrase, first_field, target, value, always, plain, argument, several_execve,
+    count, order, event, phrase, first_field, fields, target, value, always, plain, argument, several_execve,
     mask, again, lead, row, numbers, columns, pid_column, item_of_record, matrix, given, record_out, field_out,
 ):  # fmt: skip
     """The (record, field) of everything that the columns do not give back.
@@ -1605,7 +1861,8 @@ def find_others(
             n += 1
         if plain[h] == PLAIN or (plain[h] == GIVEN_IS_PLAIN and given[r]):
             continue
-        for f in range(first_field[h], first_field[h + 1]):
+        for o in range(first_field[h], first_field[h + 1]):
+            f = fields[o]
             c = target[f]
             if always[f] or (c >= 0 and matrix[c, e] != value[f]) or (argument[f] and several_execve[e]):
                 if n < room:

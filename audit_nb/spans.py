@@ -18,6 +18,8 @@ Array = np.ndarray[Any, Any]
 EVER = (-(2**62), 2**62)  # since and until in milliseconds
 MOST_BYTES = 2**31 - 2**20  # of one part: places are 32-bit numbers
 _MOST_MALFORMED = 100_000  # rows of one part; what lies beyond is counted in one last row
+FORMS_TRIED = 16  # of those of one type, see `scan.cut`
+_KNOWN = 2048  # forms by which phrases are tried
 _TEXT_BYTES = 8970  # of a malformed line that is shown: the longest line auditd writes
 
 
@@ -130,10 +132,11 @@ class Spans:
     nodes: list[str]
     # phrases
     phrases: Interned
-    first_field: Array = field(default_factory=lambda: np.zeros(1, np.int64))
+    first_field: Array = field(default_factory=lambda: np.zeros(1, np.int64))  # into `fields`
+    fields: Array = field(default_factory=lambda: np.zeros(0, np.int32))
     form: Array = field(default_factory=lambda: np.zeros(0, np.int32))
     repaired: Array = field(default_factory=lambda: np.zeros(0, np.uint8))
-    raw_hash: Array = field(default_factory=lambda: np.zeros(0, np.uint64))
+    raw_end: Array = field(default_factory=lambda: np.zeros(0, np.int32))
     again: Array = field(default_factory=lambda: np.zeros(0, np.uint8))
     # fields
     value_start: Array = field(default_factory=lambda: np.zeros(0, np.int32))
@@ -142,6 +145,7 @@ class Spans:
     slot: Array = field(default_factory=lambda: np.zeros(0, np.int32))
     text_kind: Array = field(default_factory=lambda: np.zeros(0, np.int8))
     argument: Array = field(default_factory=lambda: np.zeros(0, np.int32))
+    owner: Array = field(default_factory=lambda: np.zeros(0, np.int32))
     # slots and forms
     slots: list[tuple[int, bool, str]] = field(default_factory=list)
     forms: list[str] = field(default_factory=list)
@@ -288,8 +292,11 @@ def _add_records(found: Found, records: list[tuple[int, int, int, int]], plain: 
 # -------------------------------------------------------------------------------------------------------- their insides
 
 
-def read_spans(found: Found) -> Spans:
-    """Read the records' numbers, intern their phrases, group them into events, and cut the phrases into fields."""
+def read_spans(found: Found, *, tried: int = FORMS_TRIED) -> Spans:
+    """Read the records' numbers, intern their phrases, group them into events, and cut the phrases into fields.
+
+    A phrase is tried by so many forms of its type before it is read; how many makes it faster or slower, nothing else.
+    """
     block, n = found.block, len(found.places)
     seed = scan.seed()
     node, kind, lead, row, phrase, event, first = (np.empty(n, np.int32) for _ in range(7))
@@ -312,11 +319,11 @@ def read_spans(found: Found) -> Spans:
         numbers=numbers[:rows], first=first[:events],
         types=types.texts(block.buf), nodes=nodes.texts(block.buf), phrases=phrases,
     )  # fmt: skip
-    _cut(spans)
+    _cut(spans, tried)
     return spans
 
 
-def _cut(spans: Spans) -> None:
+def _cut(spans: Spans, tried: int) -> None:
     """Cut the distinct phrases into fields; a slot is a distinct (type, half, key)."""
     phrases, block = spans.phrases, spans.found.block
     count = phrases.count
@@ -330,24 +337,33 @@ def _cut(spans: Spans) -> None:
     while True:
         slots, forms = Interned(room), Interned(max(count, 1))
         first_field = np.empty(count + 1, np.int64)
-        value_start, value_end, slot, argument = (np.empty(most, np.int32) for _ in range(4))
+        fields, value_start, value_end, slot, argument, owner = (np.empty(most, np.int32) for _ in range(6))
         argument_slot = np.full(2 * len(is_execve), -1, np.int32)
         flags, text_kind = np.empty(most, np.uint8), np.empty(most, np.int8)
         again, slot_phrase = np.empty(count, np.uint8), np.empty(room, np.int32)
-        form, repaired, raw_hash = np.empty(count, np.int32), np.empty(count, np.uint8), np.empty(count, np.uint64)
+        form, raw_end, repaired = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.uint8)
+        known = np.full((len(is_execve), max(tried, 1)), -1, np.int32)
+        known_form, known_latest, known_raw = (np.empty((_KNOWN, *more), np.int64) for more in ((), (), (2,)))
+        known_first = np.zeros(_KNOWN + 1, np.int64)
+        gap_at, gap_size, trait = (np.empty(_KNOWN * 32, np.int32) for _ in range(3))
+        gap_word = np.empty(_KNOWN * 32, np.uint64)
         n, slots.count, forms.count = scan.cut(
             block.buf, block.words, count, phrases.start, phrases.end, phrases.kind, is_avc, is_path, is_execve,
-            spans.seed, first_field, value_start, value_end, flags, slot, text_kind, argument, argument_slot,
-            *slots.arrays,
-            form, pool, scan.overlapping(pool), *forms.arrays, repaired, raw_hash,
+            spans.seed, first_field, fields, value_start, value_end, flags, slot, text_kind, argument, owner,
+            argument_slot, *slots.arrays,
+            form, pool, scan.overlapping(pool), *forms.arrays, repaired, raw_end,
             again, slot_phrase,
+            tried, known, np.empty(max(count, 1), np.int32), known_form, known_first, known_raw, known_latest,
+            gap_at, gap_size, gap_word, trait,
         )  # fmt: skip
         if n >= 0:
             break
         room *= 16
-    spans.first_field, spans.form, spans.repaired, spans.raw_hash = first_field, form, repaired, raw_hash
+    spans.first_field, spans.fields = first_field, fields[: first_field[-1]]
+    spans.form, spans.repaired, spans.raw_end = form, repaired, raw_end
     spans.value_start, spans.value_end, spans.slot = value_start[:n], value_end[:n], slot[:n]
-    spans.flags, spans.text_kind, spans.argument, spans.again = flags[:n], text_kind[:n], argument[:n], again
+    spans.flags, spans.text_kind, spans.argument, spans.owner = flags[:n], text_kind[:n], argument[:n], owner[:n]
+    spans.again = again
     kinds = slots.kind[: slots.count].tolist()
     spans.slots = [(kind >> 1, bool(kind & 1), key) for kind, key in zip(kinds, slots.texts(block.buf), strict=True)]
     spans.forms = forms.texts(pool)

@@ -45,7 +45,7 @@ class Values:
     """The fields of the distinct phrases of one part.
 
     By field: `target` (a row of MATRIX, one of MEMBERS, or -1), `value` (a number, or a code of the column's words),
-    `always` (it stands in `other` whatever the column holds), `argument` (a part of EXECVE's arguments), `phrase`.
+    `always` (it stands in `other` whatever the column holds), `argument` (a part of EXECVE's arguments).
     """
 
     def __init__(self, spans: Spans, types: list[str]) -> None:
@@ -54,7 +54,6 @@ class Values:
         self.other_keys, self.other_values, self.other_raws = Words(), Words(), Words()
         self.arguments, self.argv = Words(), Lists()  # an argv is a list of numbers of arguments
         n = len(spans.slot)
-        self.phrase = np.repeat(np.arange(len(spans.form), dtype=np.int32), np.diff(spans.first_field))
         self.value = np.full(n, -1, np.int64)
         self.always = np.zeros(n, np.uint8)
         self.value_code, self.raw_code = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
@@ -110,30 +109,35 @@ class Values:
         is_login = np.array([name == "LOGIN" for name in self.types] or [False])
         stray = np.flatnonzero(spans.text_kind == scan.STRAY)
         words: dict[int, dict[int, bytes]] = {}
-        for f in stray[is_login[spans.phrases.kind[self.phrase[stray]]]].tolist():
-            words.setdefault(int(self.phrase[f]), {})[f] = self.raw(f)
-        for phrase, of_field in words.items():
+        phrase = spans.owner  # its fields are no other's: of text without a key, none is shared
+        for f in stray[is_login[spans.phrases.kind[phrase[stray]]]].tolist():
+            words.setdefault(int(phrase[f]), {})[f] = self.raw(f)
+        for one, of_field in words.items():
             for f, word in of_field.items():
                 if set(of_field.values()) <= {b"old", b"new"}:  # else all of it stays unread, in its order
                     self.key_code[f] = self.other_keys.code("msg")
-                if word == b"old" and f + 1 < len(self.phrase) and self.phrase[f + 1] == phrase:
+                if word == b"old" and f + 1 < len(phrase) and phrase[f + 1] == one:
                     self.target[f + 1] = -1
 
     def _mark_repeated(self) -> None:
         """Two fields of one name, or for one member of `paths`: the first fills the column, both are kept in order."""
-        fields = np.flatnonzero((self.spans.again[self.phrase] != 0) | self.shared)
-        if not len(fields):
+        spans = self.spans
+        phrases = np.flatnonzero(spans.again)
+        if self.shared.any():
+            found = np.empty(len(spans.form), np.int64)
+            every = np.arange(len(spans.form))
+            scan.gather_bits(every, spans.first_field, spans.fields, self.shared.view(np.uint8), found)
+            phrases = np.flatnonzero(spans.again | found)
+        if not len(phrases):
             return
-        chosen = np.flatnonzero(np.isin(self.phrase, self.phrase[fields]))
-        keys, target = len(self.other_keys), self.target[chosen]
-        name = np.where(target >= 1000, target - 1000 + keys, self.key_code[chosen])  # several keys fill `caps`
-        pairs = self.phrase[chosen].astype(np.int64) * (keys + len(MEMBERS) + 1) + name
-        order = np.argsort(pairs, kind="stable")
-        again = pairs[order][1:] == pairs[order][:-1]
-        second = chosen[order[1:][again]]
-        repeated = np.union1d(second, chosen[order[:-1][again]])
-        self.always[repeated[~self.silent[repeated]]] = 1
-        self.target[second[self.target[second] >= 1000]] = -1
+        keys = len(self.other_keys)
+        name = np.where(self.target >= 1000, self.target - 1000 + keys, self.key_code)  # several keys fill `caps`
+        seen_in, seen_at = np.full(keys + len(MEMBERS), -1, np.int64), np.zeros(keys + len(MEMBERS), np.int64)
+        second = np.zeros(len(name), np.uint8)
+        scan.mark_repeated(
+            phrases, spans.first_field, spans.fields, name, self.silent, seen_in, seen_at, self.always, second
+        )
+        self.target[(second != 0) & (self.target >= 1000)] = -1
 
     def _names_of_numbers(self) -> Array:
         """By phrase: the bits (see `scan.NUMBERS`) of the numbers whose names its own fields bear."""
@@ -143,10 +147,11 @@ class Values:
         for name, bit in (of_name | {"item": scan.ITEM_BIT}).items():
             bits[self.other_keys.code_of(name)] = bit
         bits[-1] = 0
-        again = np.zeros(len(self.spans.form), np.int32)
-        chosen = np.flatnonzero(bits[self.key_code])
-        np.bitwise_or.at(again, self.phrase[chosen], bits[self.key_code[chosen]])
-        return again
+        spans = self.spans
+        again = np.zeros(len(spans.form), np.int64)
+        first = _first_places(spans.form)  # the form names the fields
+        scan.gather_bits(first, spans.first_field, spans.fields, bits[self.key_code], again)
+        return again[first][spans.form].astype(np.int32)
 
     def _read_results(self) -> None:
         """`success=`, `res=`, `result=`: 1 or 0; another word is kept as it is written."""
@@ -321,23 +326,28 @@ class Values:
         # By phrase: the number of its first argument, and where those that stand in their order are in `self.run`.
         self.run_first = np.full(len(self.spans.form), -1, np.int64)
         self.run_start, self.run_end = (np.zeros(len(self.spans.form), np.int64) for _ in range(2))
-        chosen = np.flatnonzero(self.argument)
-        if not len(chosen):
+        every = np.flatnonzero(self.argument)
+        if not len(every):
             return
-        plain = self.spans.argument[chosen]
-        number, example = self._distinct(chosen, np.zeros(len(chosen), np.int32))
+        number, example = self._distinct(every, np.zeros(len(every), np.int32))
         code, same = self._argument_codes(example)
-        code, same = code[number], same[number] & (plain >= 0)
-        self.argument_code[chosen[same]] = code[same]
-        self.always[chosen[~same & ((flags[chosen] & scan.LITERAL) == 0)]] = 1
-        starts = np.flatnonzero(np.concatenate([[True], np.diff(self.phrase[chosen]) != 0]))
+        code, same = code[number], same[number] & (self.spans.argument[every] >= 0)
+        self.argument_code[every[same]] = code[same]
+        self.always[every[~same & ((flags[every] & scan.LITERAL) == 0)]] = 1
+        phrases, chosen = self._fields_of(np.flatnonzero(self._holds(every)))
+        is_argument = self.argument[chosen] != 0
+        phrases, chosen = phrases[is_argument], chosen[is_argument]
+        codes = np.empty(len(self.argument), np.int32)
+        codes[every] = code
+        plain = self.spans.argument[chosen]
+        starts = np.flatnonzero(np.concatenate([[True], np.diff(phrases) != 0]))
         ends = np.concatenate([starts[1:], [len(chosen)]])
         # Arguments that stand in their order, none missing and none in pieces: a0 a1 a2 …, or those behind them.
         first = plain[starts]
         in_order = plain == np.arange(len(chosen)) - np.repeat(starts, ends - starts) + np.repeat(first, ends - starts)
         whole = np.logical_and.reduceat(in_order, starts) & (first >= 0)
-        phrase = self.phrase[chosen[starts]]
-        self.run = code
+        phrase = phrases[starts]
+        self.run = codes[chosen]
         self.run_first[phrase[whole]] = first[whole]
         self.run_start[phrase], self.run_end[phrase] = starts, ends
         begins = whole & (first == 0)
@@ -345,6 +355,18 @@ class Values:
         self.phrase_argv[phrase[whole & (first > 0) & (first < MOST_HOLES)]] = CONTINUES
         for i in np.flatnonzero(~whole | (first >= MOST_HOLES)).tolist():
             self._read_odd_arguments(int(phrase[i]), chosen[starts[i] : ends[i]])
+
+    def _holds(self, fields: Array) -> Array:
+        """By phrase: whether it is of the type of one of these fields."""
+        kind = self.spans.phrases.kind
+        return np.isin(kind[: len(self.spans.form)], kind[self.spans.owner[fields]])
+
+    def _fields_of(self, phrases: Array) -> tuple[Array, Array]:
+        """The phrase and the number of every field of these phrases."""
+        first = self.spans.first_field[phrases]
+        counts = self.spans.first_field[phrases + 1] - first
+        places = np.arange(counts.sum()) + np.repeat(first - np.cumsum(counts) + counts, counts)
+        return np.repeat(phrases, counts), self.spans.fields[places]
 
     def _distinct_runs(self, starts: Array, ends: Array) -> Array:
         """The numbers of these lists of arguments."""
@@ -399,7 +421,7 @@ class Values:
 
     def arguments_of(self, phrase: int) -> list[tuple[str, bytes, bool]]:
         """The (key, raw, quoted) of the arguments of a phrase."""
-        mine = range(int(self.spans.first_field[phrase]), int(self.spans.first_field[phrase + 1]))
+        mine = self.spans.fields[self.spans.first_field[phrase] : self.spans.first_field[phrase + 1]].tolist()
         flags = self.spans.flags
         return [(self._key(f), self.raw(f), bool(flags[f] & scan.QUOTED)) for f in mine if self.argument[f]]
 
@@ -407,6 +429,13 @@ class Values:
         """The number of these arguments among the distinct ones, and how many they are."""
         decoded = fields.decode_argv(arguments)
         return self.argv.code([self.arguments.code(text) for text in decoded]), len(decoded)
+
+
+def _first_places(numbers: Array) -> Array:
+    """Where each number, from 0 to the largest, stands first."""
+    first = np.zeros(numbers.max(initial=-1) + 1, np.int64)
+    first[numbers[::-1]] = np.arange(len(numbers))[::-1]
+    return first
 
 
 def _in_range(target: Array, values: Array) -> Array:
