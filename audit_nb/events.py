@@ -294,15 +294,19 @@ class _Builder:
         self.by_event = np.empty(len(self.event), np.int32)
         self.offsets = np.concatenate([[0], np.cumsum(np.bincount(self.event, minlength=n))]).astype(np.int32)
         scan.sort_by_event(len(self.event), self.event, self.offsets[:-1].copy(), self.by_event)
+        self.kind_by_event = spans.kind[self.by_event]
+
+    def _are(self, *names: str) -> Array:
+        """Which kinds of records are of one of these types."""
+        return np.array([name in names for name in self.types] or [False])
 
     def _is(self, *names: str) -> Array:
         """Where the records are of one of these types."""
-        chosen = np.array([name in names for name in self.types] or [False])
-        return chosen[self.spans.kind]
+        return self._are(*names)[self.spans.kind]
 
     def _records_of(self, name: str) -> Array:
         """The records of a type, by event and in order of arrival."""
-        return self.by_event[self._is(name)[self.by_event]]
+        return self.by_event[self._are(name)[self.kind_by_event]]
 
     # -------------------------------------------------------------------------------------------------------- filling
 
@@ -335,7 +339,8 @@ class _Builder:
         """The results that programs tell, of events whose message was carried by a system call that is audited too."""
         carried = np.zeros(len(self.first), bool)
         carried[self.event[syscalls]] = True
-        spoken = self.first[carried & self._is(*filter(_is_spoken, self.types))[self.first]].astype(np.int32)
+        spoken = self._are(*filter(_is_spoken, self.types))[self.spans.kind[self.first]]
+        spoken = self.first[carried & spoken].astype(np.int32)
         if not len(spoken):
             return
         result = np.where(self.in_matrix == MATRIX["success"], self.in_matrix, np.int32(-1))
@@ -470,8 +475,8 @@ class _Builder:
         name_codes = np.array([names.code(name) for name in self.types] or [0], np.int32)
         node_codes = np.array([*(nodes.code(name) for name in spans.nodes), -1], np.int32)
         last = np.array([fields.is_last_record(name) for name in self.types] or [False])
-        ending = np.bincount(self.event, weights=last[spans.kind], minlength=len(first))
-        self.complete = ending > 0
+        self.complete = np.zeros(len(first), bool)
+        scan.mark_events(self.event, spans.kind, last, self.complete)
         time_ms = self.found.time_ms[first]
         self.boot = boots_of(self.found, first, spans.node[first], spans.nodes, *self.boots)
         return {
@@ -481,9 +486,7 @@ class _Builder:
             "serial": pa.array(self.found.serial[first]),
             "boot": pa.array(self.boot),
             "type": names.array(name_codes[spans.kind[first]]),
-            "types": pa.ListArray.from_arrays(
-                pa.array(self.offsets), names.array(name_codes[spans.kind[self.by_event]])
-            ),
+            "types": pa.ListArray.from_arrays(pa.array(self.offsets), names.array(name_codes[self.kind_by_event])),
             "complete": pa.array(self.complete),
         }
 
@@ -638,7 +641,7 @@ class _Builder:
         """The account as it is shown: the name, unless it failed and nobody is known by it."""
         words = self.values.words
         texts = words["acct"].texts
-        closing = self._is(*_CLOSING)[self.first]
+        closing = self._are(*_CLOSING)[self.spans.kind[self.first]]
         succeeded = (self.filled[MATRIX["success"]] != 0) & (self.matrix[MATRIX["success"]] == 1) & ~closing
         known: Collection[str] = (
             {texts[code] for code in distinct(acct[succeeded & (acct >= 0)])[0].tolist()}
@@ -671,13 +674,12 @@ class _Builder:
 
     def _paths(self) -> pa.Array:
         """Every PATH record, in order of arrival."""
-        paths, values = self._records_of("PATH"), self.values
+        paths, values, spans = self._records_of("PATH"), self.values, self.spans
         matrix, filled = (np.zeros((len(MEMBERS), len(paths)), kind) for kind in (np.int64, np.uint8))
         member = np.where(values.target >= 1000, values.target - 1000, -1).astype(np.int32)
         scan.fill_members(
-            len(paths), paths, self.spans.phrase, self.spans.first_field, self.spans.fields, member, values.value, matrix,
-            filled,
-        )  # fmt: skip
+            len(paths), paths, spans.phrase, spans.first_field, spans.fields, member, values.value, matrix, filled
+        )
         made: dict[str, pa.Array] = {}
         for i, name in enumerate(MEMBERS):
             if name in columns.PATH_NUMBERS:

@@ -187,7 +187,7 @@ def _number_of(text: bytes) -> np.uint64:
 
 
 _TYPE_NUMBER, _MSG_NUMBER, _AUDIT_NUMBER = _number_of(b"type="), _number_of(b"msg="), _number_of(b"audit(")
-_FOUR, _FIVE, _SIX = _TAIL[4], _TAIL[5], _TAIL[6]
+_THREE, _FOUR, _FIVE, _SIX = _TAIL[3], _TAIL[4], _TAIL[5], _TAIL[6]
 
 
 @kernel
@@ -493,14 +493,13 @@ def read_heads(buf, words, count, places, time_ms, serial):
 
 # The numbers that stand in front of a SYSCALL's phrase, in the kernel's order; each has a bit in `mask`.
 NUMBERS = ("arch", "syscall", "exit", "a0", "a1", "a2", "a3", "items", "ppid", "pid")
-_NUMBER_WORDS = np.zeros((10, 8), dtype=np.uint8)
 _NUMBER_SIZES = np.array([len(name) + 1 for name in NUMBERS], dtype=np.int64)
-for _i, _name in enumerate(NUMBERS):
-    _NUMBER_WORDS[_i, : len(_name) + 1] = _word(_name.encode() + b"=")[:8] if len(_name) < 8 else 0
+_NUMBER_WORDS = np.array([_number_of(name.encode() + b"=") for name in NUMBERS], dtype=np.uint64)
+_NUMBER_MASKS = np.array([(1 << (8 * len(name) + 8)) - 1 for name in NUMBERS], dtype=np.uint64)
 _NUMBER_HEX = np.array([1, 0, 0, 1, 1, 1, 1, 0, 0, 0], dtype=np.uint8)
 YES_BIT, NO_BIT, ITEM_BIT, LONE_PID_BIT = 1 << 10, 1 << 11, 1 << 12, 1 << 13
-_SUCCESS_YES, _SUCCESS_NO = _word(b"success=yes "), _word(b"success=no ")
-_SYSCALL_IS, _SYSCALL, _PATH = _word(b"syscall="), _word(b"SYSCALL"), _word(b"PATH")
+_SUCCESS_NUMBER, _YES_NUMBER, _NO_NUMBER = _number_of(b"success="), _number_of(b"yes "), _number_of(b"no ")
+_SYSCALL, _PATH = _word(b"SYSCALL"), _word(b"PATH")
 _ITEM_IS, _PID_IS = _word(b"item="), _word(b"pid=")
 
 
@@ -547,29 +546,21 @@ def _decimal_value(buf, p, end):
 
 
 @kernel
-def _numbers(buf, p, end, row):
+def _numbers(buf, words, p, end, row):
     """Read the numbers of a SYSCALL at p into `row`; returns (mask of those read, where the phrase begins)."""
     mask = 0
     for i in range(10):
-        if i == 2:
-            if _starts_with(buf, p, end, _SUCCESS_YES):
+        if i == 2 and p + 12 <= end and words[np.uint64(p)] == _SUCCESS_NUMBER:
+            said = words[np.uint64(p + 8)]
+            if said & _FOUR == _YES_NUMBER:
                 mask |= YES_BIT
                 p += 12
-            elif _starts_with(buf, p, end, _SUCCESS_NO):
+            elif said & _THREE == _NO_NUMBER:
                 mask |= NO_BIT
                 p += 11
         size = _NUMBER_SIZES[i]
-        if i == 1:
-            if not _starts_with(buf, p, end, _SYSCALL_IS):
-                continue
-        else:
-            same = p + size <= end
-            for j in range(size):
-                if not same or buf[p + j] != _NUMBER_WORDS[i, j]:
-                    same = False
-                    break
-            if not same:
-                continue
+        if p + size > end or (words[np.uint64(p)] ^ _NUMBER_WORDS[i]) & _NUMBER_MASKS[i] != _U0:
+            continue
         v0 = p + size
         if _NUMBER_HEX[i]:
             v, q = _hex_value(buf, v0)
@@ -617,7 +608,7 @@ def read_records(
         bits = 0
         row[r] = -1
         if t1 - t0 == 7 and _starts_with(buf, t0, t1, _SYSCALL):
-            bits, q = _numbers(buf, q, stop, rows[filled])
+            bits, q = _numbers(buf, words, q, stop, rows[filled])
             row[r] = filled
             filled += 1
         elif t1 - t0 == 4 and _starts_with(buf, t0, t1, _PATH):
@@ -1569,18 +1560,19 @@ def intern_values(buf, words, count, start, end, kind, seed, number, table, hash
 AS_WRITTEN, FROM_HEX, FROM_PROCTITLE, IN_PYTHON = 0, 1, 2, 3
 
 
-@kernel
-def _half_byte(c):
-    """What an upper-case hexadecimal digit stands for, or -1."""
-    if 48 <= c <= 57:
-        return np.int64(c) - 48
-    if 65 <= c <= 70:
-        return np.int64(c) - 55
-    return np.int64(-1)
+def _half_bytes() -> Array:
+    table = np.full(256, -1, dtype=np.int16)
+    for value, digit in enumerate(b"0123456789ABCDEF"):
+        table[digit] = value
+    return table
+
+
+# What an upper-case hexadecimal digit stands for, or -1.
+_HALF_BYTE = _half_bytes()
 
 
 @kernel
-def copy_texts(buf, count, start, end, mode, pool, out_start, out_end, good, same):
+def copy_texts(buf, words, count, start, end, mode, pool, pool_words, out_start, out_end, good, same):
     """Write the text of each value into the pool, where all of it is ASCII and its mode allows.
 
     Returns the pool's length. `good` says that it could be done, `same` that the text alone gives back what was
@@ -1596,16 +1588,18 @@ def copy_texts(buf, count, start, end, mode, pool, out_start, out_end, good, sam
         if how == AS_WRITTEN:
             good[i] = same[i] = 1
             while p < stop:
-                if buf[p] >= 128:
+                step = min(stop - p, 8)
+                word = words[np.uint64(p)]
+                if word & _HIGH & (_TAIL[step] if step < 8 else _HIGH) != _U0:
                     good[i] = 0
                     break
-                pool[o] = buf[p]
-                o += 1
-                p += 1
+                pool_words[o] = word
+                o += step
+                p += step
         elif how != IN_PYTHON and stop > p and (stop - p) & 1 == 0:
             good[i] = same[i] = 1
             while p < stop:
-                high, low = _half_byte(buf[p]), _half_byte(buf[p + 1])
+                high, low = np.int64(_HALF_BYTE[buf[p]]), np.int64(_HALF_BYTE[buf[p + 1]])
                 byte = high * 16 + low
                 if high < 0 or low < 0 or byte >= 128 or (byte == 0 and how == FROM_HEX):
                     good[i] = 0
@@ -1626,16 +1620,25 @@ def copy_texts(buf, count, start, end, mode, pool, out_start, out_end, good, sam
 
 
 @kernel
-def gather(buf, count, start, end, out):
-    """Copy the spans one behind the other."""
+def gather(words, count, start, end, out):
+    """Copy the spans one behind the other; `out` shows bytes as overlapping eights, and has eight more than needed."""
     o = 0
     for i in range(count):
-        for p in range(start[i], end[i]):
-            out[o] = buf[p]
-            o += 1
+        p, size = start[i], end[i] - start[i]
+        for j in range(0, size, 8):
+            out[o + j] = words[np.uint64(p + j)]
+        o += size
 
 
 # --------------------------------------------------------------------------------------------------------------- events
+
+
+@kernel
+def mark_events(event, kind, chosen, out):
+    """Mark the events of the records whose kind is chosen."""
+    for r in range(event.size):
+        if chosen[kind[r]]:
+            out[event[r]] = True
 
 
 @kernel
@@ -1952,10 +1955,10 @@ def block(data: bytes | bytearray | memoryview) -> Block:
     return Block(buf, overlapping(buf), size if closed else size + 1)
 
 
-def overlapping(buf: Array) -> Array:
+def overlapping(buf: Array, *, writeable: bool = False) -> Array:
     """The bytes as 64-bit words, one beginning at each byte."""
     return np.lib.stride_tricks.as_strided(
-        buf[:8].view(np.uint64), shape=(buf.size - 7,), strides=(1,), writeable=False
+        buf[:8].view(np.uint64), shape=(buf.size - 7,), strides=(1,), writeable=writeable
     )
 
 

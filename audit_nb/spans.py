@@ -84,11 +84,7 @@ class Found:
     serial: Array
     malformed: list[Malformed]
     accounts: list[Account]
-
-    @property
-    def piece(self) -> Array:
-        """The number of the piece in which each record's line stands."""
-        return np.searchsorted(self.piece_start, self.places[:, scan.LINE], side="right") - 1
+    piece: Array = field(default_factory=lambda: np.zeros(0, np.int64))  # in which each record's line stands
 
 
 class Interned:
@@ -222,10 +218,16 @@ def _joined(pieces: Sequence[Piece]) -> tuple[scan.Block, Array]:
 
 
 def _account_records(found: Found) -> None:
-    """Add the bytes of the records' lines to their pieces' accounts, where the NULs around are taken off already."""
-    sizes = (found.places[:, scan.NEXT] - found.places[:, scan.LINE]).astype(np.float64)
-    for account, size in zip(found.accounts, np.bincount(found.piece, sizes, len(found.pieces)), strict=True):
-        account.record += int(size)
+    """Say of each record in which piece it stands, and add the bytes of the records' lines to the pieces' accounts.
+
+    The NULs around are taken off already.
+    """
+    line = found.places[:, scan.LINE]
+    bounds = np.searchsorted(line, found.piece_start)
+    found.piece = np.repeat(np.arange(len(found.pieces)), np.diff(bounds))
+    sizes = found.places[:, scan.NEXT] - line
+    for account, begin, stop in zip(found.accounts, bounds, bounds[1:], strict=False):
+        account.record += int(sizes[begin:stop].sum())
 
 
 def _read_odd(found: Found, odd: Array, since_ms: int, until_ms: int) -> None:

@@ -18,20 +18,29 @@ Array = np.ndarray[Any, Any]
 
 
 class Words:
-    """The distinct texts of one column, numbered: first those that were copied, then those that Python decoded."""
+    """The distinct texts of one column, numbered: arrays of them, and those that Python decoded."""
 
     def __init__(self) -> None:
-        self.copied: pa.Array | None = None
+        self._parts: list[pa.Array] = []
+        self._count = 0  # of those in arrays
         self._codes: dict[Any, int] = {}
         self._decoded: list[Any] = []
         self._texts: list[Any] | None = None
 
-    def start(self, copied: pa.Array) -> None:
-        """Put copied texts in front; nothing may have been numbered before."""
-        self.copied, self._texts = copied, None
+    def add(self, words: pa.Array) -> int:
+        """Number the texts of an array; returns the number of the first."""
+        if self._decoded:
+            self._parts.append(pa.array(self._decoded, words.type))
+            self._count += len(self._decoded)
+            self._decoded = []
+        first = self._count
+        self._parts.append(words)
+        self._count += len(words)
+        self._texts = None
+        return first
 
     def __len__(self) -> int:
-        return (0 if self.copied is None else len(self.copied)) + len(self._decoded)
+        return self._count + len(self._decoded)
 
     def code(self, text: Any) -> int:  # noqa: ANN401 - text, bytes or a tuple of numbers
         """The number of a text that Python holds."""
@@ -50,15 +59,16 @@ class Words:
     def texts(self) -> list[Any]:
         """All of them by number, as Python objects."""
         if self._texts is None:
-            self._texts = ([] if self.copied is None else self.copied.to_pylist()) + self._decoded
+            self._texts = [text for part in self._parts for text in part.to_pylist()] + self._decoded
         return self._texts
 
     def all(self, kind: pa.DataType | None = None) -> pa.Array:
         """All of them by number, as an Arrow array."""
         words = pa.array(self._decoded, kind or pa.string())
-        if self.copied is None:
+        if not self._parts:
             return words
-        return pa.concat_arrays([self.copied, words]) if len(words) else self.copied
+        parts = [*self._parts, words] if len(words) else self._parts
+        return parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
 
     def array(self, codes: Array, kind: pa.DataType | None = None) -> pa.DictionaryArray:
         """The column of these numbers; -1 is null."""
@@ -143,7 +153,10 @@ def copy(spans: Spans, fields: Array, modes: Array) -> Copies:
     buf = np.zeros(int((end - start).sum(dtype=np.int64)) + scan.PADDING, np.uint8)
     at, to = np.empty(n, np.int32), np.empty(n, np.int32)
     good, same = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
-    size = scan.copy_texts(spans.buf, n, start, end, modes, buf, at, to, good, same)
+    size = scan.copy_texts(
+        spans.buf, spans.found.block.words, n, start, end, modes, buf, scan.overlapping(buf, writeable=True), at, to,
+        good, same,
+    )  # fmt: skip
     pool = scan.Block(buf, scan.overlapping(buf), int(size))
     return Copies(pool, at, to, good.astype(bool), same.astype(bool))
 
@@ -174,6 +187,7 @@ def _gathered(pool: scan.Block, start: Array, end: Array, kind: pa.DataType) -> 
     """These spans as an Arrow array of text or bytes."""
     offsets = np.zeros(len(start) + 1, np.int32)
     np.cumsum(end - start, out=offsets[1:])
-    data = np.empty(int(offsets[-1]), np.uint8)
-    scan.gather(pool.buf, len(start), start, end, data)
-    return pa.Array.from_buffers(kind, len(start), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+    size = int(offsets[-1])
+    data = np.empty(size + scan.PADDING, np.uint8)
+    scan.gather(pool.words, len(start), start, end, scan.overlapping(data, writeable=True))
+    return pa.Array.from_buffers(kind, len(start), [None, pa.py_buffer(offsets), pa.py_buffer(data[:size])])

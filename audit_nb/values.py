@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from audit_nb import columns, fields, scan, texts
 from audit_nb.fields.argv import MOST_HOLES
@@ -254,7 +255,7 @@ class Values:
         )
         same[good] = copies.same[good]
         for one, array in arrays.items():
-            self.words[_NAME_OF[one]].start(array)
+            self.words[_NAME_OF[one]].add(array)
         for i in np.flatnonzero(has_column & ~copies.good).tolist():  # of which none is empty
             text, _, same[i] = self._text(int(example[i]))
             codes[i] = self.words[_NAME_OF[int(target[i])]].code(text)
@@ -273,12 +274,12 @@ class Values:
             copies.pool, copies.start[good], copies.end[good], zeros[good], spans.seed, pa.string()
         )
         if arrays:
-            self.other_values.start(arrays[0])
+            self.other_values.add(arrays[0])
         odd = good & ~copies.same
         start, end = spans.value_start[example[odd]], spans.value_end[example[odd]]
         codes[odd, 1], arrays = texts.number(spans.found.block, start, end, zeros[odd], spans.seed, pa.binary())
         if arrays:
-            self.other_raws.start(arrays[0])
+            self.other_raws.add(arrays[0])
         for i in np.flatnonzero(wanted & ~copies.good).tolist():
             codes[i] = self._other(int(example[i]))
         return codes
@@ -309,14 +310,14 @@ class Values:
         missing = distinct(chosen[self.value_code[chosen] < 0])[0]
         plain = missing[self.argument_code[missing] >= 0]
         codes, number = distinct(self.argument_code[plain])
-        known = self.arguments.texts
-        self.value_code[plain] = np.array([self.other_values.code(known[i]) for i in codes.tolist()], np.int32)[number]
+        if len(plain):
+            self.value_code[plain] = self.other_values.add(self.arguments.all().take(pa.array(codes))) + number
         for f in missing[self.argument_code[missing] < 0].tolist():
             self.value_code[f], self.raw_code[f] = self._other(f)
         keys, arguments = self.key_code[chosen], self.spans.argument[chosen]
         different, number = distinct(arguments[arguments >= 0])
-        names = np.array([self.other_keys.code(f"a{i}") for i in different.tolist()], np.int32)
-        keys[arguments >= 0] = names[number]
+        if len(different):
+            keys[arguments >= 0] = self.other_keys.add(_argument_names(different)) + number
         return keys, self.value_code[chosen], self.raw_code[chosen]
 
     def _read_arguments(self) -> None:
@@ -411,7 +412,7 @@ class Values:
             pa.string(),
         )
         if arrays:
-            self.arguments.start(arrays[0])
+            self.arguments.add(arrays[0])
         for i in np.flatnonzero(~good).tolist():
             raw = self.raw(int(example[i]))
             text = columns.read_text("EXECVE", "a0", raw, quoted=bool(quoted[i]))
@@ -429,6 +430,11 @@ class Values:
         """The number of these arguments among the distinct ones, and how many they are."""
         decoded = fields.decode_argv(arguments)
         return self.argv.code([self.arguments.code(text) for text in decoded]), len(decoded)
+
+
+def _argument_names(numbers: Array) -> pa.Array:
+    """`a0`, `a1`, …"""
+    return pc.binary_join_element_wise("a", pa.array(numbers).cast(pa.string()), "")
 
 
 def _first_places(numbers: Array) -> Array:
