@@ -361,9 +361,6 @@ def _head_before(buf, line, at):
     return q
 
 
-#: The shortest line that can be a record: `type=A audit(1.2:3):`
-SHORTEST = 20
-
 #: What is known of a record's place, by column: its text from START to END, its line from LINE to NEXT (behind the
 #: newline), the word of its type, where its body begins, and its MARK.
 START, END, LINE, NEXT, TYPE_START, TYPE_END, BODY, MARK = range(8)
@@ -1099,6 +1096,9 @@ def _follow(
     return (n if p == stop else -1), outer
 
 
+SLOTS_ARE_FULL, FIELDS_ARE_FULL = -1, -2
+
+
 @kernel
 def cut(
     buf, words, count, start, end, kind, is_avc, is_path, is_execve, seed,
@@ -1115,7 +1115,7 @@ def cut(
     but all arguments a0, a1, … of an EXECVE share one (a command may have thousands), and `argument` is their number,
     else -1. `again` says of a phrase that it has two fields of one slot that is none of arguments; its raw half without
     blanks at its end goes to `raw_end`.
-    Returns (fields, slots, forms), or (-1, …) when there are more slots than the arrays hold.
+    Returns (fields, slots, forms), or (SLOTS_ARE_FULL or FIELDS_ARE_FULL, …) when there are more than the arrays hold.
 
     Most phrases have the form of one before. The forms that were seen last of a type, `known`, are tried first: what
     stands between the values must be the same, byte by byte, and each value must end where it would if it were read.
@@ -1128,6 +1128,8 @@ def cut(
         p = start[i]
         stop = end[i]
         t = kind[i]
+        if max(n, named) + (stop - p) // 2 + 4 > value_start.size:  # a field is two bytes and more
+            return FIELDS_ARE_FULL, slots, forms
         guess = -1
         for j in range(tried):
             guess = known[t, j]
@@ -1345,7 +1347,7 @@ def cut(
                 slot_phrase[s] = -1
                 slots += 1
                 if slots == slot_start.size:
-                    return -1, slots, forms
+                    return SLOTS_ARE_FULL, slots, forms
             k0 = p
             while p <= equals:
                 pool[o] = buf[p]

@@ -18,6 +18,7 @@ Array = np.ndarray[Any, Any]
 EVER = (-(2**62), 2**62)  # since and until in milliseconds
 MOST_BYTES = 2**31 - 2**20  # of one part: places are 32-bit numbers
 _MOST_MALFORMED = 100_000  # rows of one part; what lies beyond is counted in one last row
+_USUAL_RECORD, _USUAL_FIELD = 64, 12  # bytes; where they are shorter, room is made for more of them in a second try
 FORMS_TRIED = 16  # of those of one type, see `scan.cut`
 _KNOWN = 2048  # forms by which phrases are tried
 _TEXT_BYTES = 8970  # of a malformed line that is shown: the longest line auditd writes
@@ -158,14 +159,10 @@ def find(pieces: Sequence[Piece], *, since_ms: int = EVER[0], until_ms: int = EV
     """Find the records of these pieces; those outside since_ms <= time < until_ms are passed over."""
     pieces = [piece for piece in pieces if piece.data]
     block, piece_start = _joined(pieces)
-    most = block.size // scan.SHORTEST + 1
-    places, time_ms, serial = (
-        np.empty((most, scan.PLACES), np.int32),
-        np.empty(most, np.int64),
-        np.empty(most, np.int64),
-    )
-    room = 4096
+    most, room = block.size // _USUAL_RECORD + 4096, 4096
     while True:
+        places = np.empty((most, scan.PLACES), np.int32)
+        time_ms, serial = np.empty(most, np.int64), np.empty(most, np.int64)
         odd_places = np.empty(room, np.int32), np.empty(room, np.int32)
         n = odd = 0
         accounts = []
@@ -178,9 +175,9 @@ def find(pieces: Sequence[Piece], *, since_ms: int = EVER[0], until_ms: int = EV
             if not piece.data.endswith(b"\n"):
                 _take_back(account, piece.data, stop, places[:n], odd_places[1][:odd])
             accounts.append(account)
-        if odd <= room:
+        if n <= most and odd <= room:
             break
-        room = odd
+        most, room = max(most, n), max(room, odd)
     bare = [replace(piece, data=b"") for piece in pieces]
     found = Found(block, bare, piece_start, places[:n], time_ms[:n], serial[:n], [], accounts)
     if odd:
@@ -330,8 +327,10 @@ def _cut(spans: Spans, tried: int) -> None:
     phrases, block = spans.phrases, spans.found.block
     count = phrases.count
     text = int((phrases.end[:count].astype(np.int64) - phrases.start[:count]).sum())
-    most = text // 2 + 4 * count  # a field is two bytes and more; what is not used of the arrays takes no memory
-    pool = np.zeros(text + most + 64, np.uint8)
+    most = text // _USUAL_FIELD + 2 * count + 4096
+    pool = np.empty(
+        text + text // 2 + 4 * count + 64, np.uint8
+    )  # a field, of two bytes and more, gets one more in a form
     is_avc = np.array([name in ("AVC", "USER_AVC", "1400", "1107") for name in spans.types] or [False])
     is_path = np.array([name in ("PATH", "1302") for name in spans.types] or [False])
     is_execve = np.array([name in ("EXECVE", "1309") for name in spans.types] or [False])
@@ -360,7 +359,7 @@ def _cut(spans: Spans, tried: int) -> None:
         )  # fmt: skip
         if n >= 0:
             break
-        room *= 16
+        room, most = (room * 16, most) if n == scan.SLOTS_ARE_FULL else (room, most * 4)
     spans.first_field, spans.fields = first_field, fields[: first_field[-1]]
     spans.form, spans.repaired, spans.raw_end = form, repaired, raw_end
     spans.value_start, spans.value_end, spans.slot = value_start[:n], value_end[:n], slot[:n]
