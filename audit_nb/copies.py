@@ -57,8 +57,8 @@ def _contents(spans: Spans, chosen: Array, names: list[str]) -> Array:
     name = np.array([numbers[name] for name in names], np.int32)[spans.kind]
     out = np.empty(len(chosen), np.uint64)
     scan.hash_contents(
-        spans.found.block.words, len(chosen), chosen, name, spans.phrase, spans.phrases.start, spans.raw_end, spans.seed,
-        spans.mask, spans.lead, spans.row, spans.numbers, out,
+        spans.found.block.words, len(chosen), chosen, name, spans.phrase, spans.phrases.start, spans.raw_end,
+        spans.seed, spans.mask, spans.lead, spans.row, spans.numbers, out,
     )  # fmt: skip
     return out
 

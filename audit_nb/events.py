@@ -330,8 +330,8 @@ class _Builder:
         )  # fmt: skip
         for order in (syscalls, rest):
             scan.fill(
-                len(order), order, self.event, spans.phrase, spans.first_field, spans.fields, self.in_matrix, self.values.value,
-                spans.mask, spans.lead, MATRIX["pid"], self.matrix, self.filled, self.given,
+                len(order), order, self.event, spans.phrase, spans.first_field, spans.fields, self.in_matrix,
+                self.values.value, spans.mask, spans.lead, MATRIX["pid"], self.matrix, self.filled, self.given,
             )  # fmt: skip
         self.argv, self.several_execve = self._argv()
 
@@ -377,9 +377,9 @@ class _Builder:
         spans, values = self.spans, self.values
         arguments = (
             len(spans.event), self.by_event, self.event, spans.phrase, spans.first_field, spans.fields,
-            self.in_matrix, values.value, values.always, self._is_plain(), values.argument, self.several_execve, spans.mask, values.again, spans.lead,
-            spans.row, spans.numbers, _NUMBER_ROWS, MATRIX["pid"], self._item_of_record(), self.matrix,
-            self.given,
+            self.in_matrix, values.value, values.always, self._is_plain(), values.argument, self.several_execve,
+            spans.mask, values.again, spans.lead, spans.row, spans.numbers, _NUMBER_ROWS, MATRIX["pid"],
+            self._item_of_record(), self.matrix, self.given,
         )  # fmt: skip
         room = 2 * len(spans.event)
         while True:

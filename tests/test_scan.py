@@ -166,6 +166,7 @@ def test_no_access_is_out_of_bounds(tmp_path: Path):
         "-p",
         "no:cacheprovider",
         __file__,
+        str(HERE / "test_spans.py"),
         "-k",
         "not bounds and not compiled",
     ]
