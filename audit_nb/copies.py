@@ -91,8 +91,7 @@ def _select(spans: Spans, records: Array) -> None:
     found = spans.found
     for name in ("node", "kind", "mask", "lead", "row", "phrase", "event"):
         setattr(spans, name, getattr(spans, name)[records])
-    for name in ("places", "time_ms", "serial", "piece"):
-        setattr(found, name, getattr(found, name)[records])
+    found.places, found.time_ms, found.serial = found.places[records], found.time_ms[records], found.serial[records]
     first = np.full(len(spans.first), len(records), np.int32)
     np.minimum.at(first, spans.event, np.arange(len(records), dtype=np.int32))
     spans.first = first

@@ -85,7 +85,14 @@ class Found:
     serial: Array
     malformed: list[Malformed]
     accounts: list[Account]
-    piece: Array = field(default_factory=lambda: np.zeros(0, np.int64))  # in which each record's line stands
+
+    @property
+    def piece(self) -> Array:
+        """The number of the piece in which each record's line stands."""
+        line = self.places[:, scan.LINE]
+        if (line[1:] >= line[:-1]).all():
+            return np.repeat(np.arange(len(self.pieces)), np.diff(np.searchsorted(line, self.piece_start)))
+        return np.searchsorted(self.piece_start, line, side="right") - 1
 
 
 class Interned:
@@ -215,14 +222,9 @@ def _joined(pieces: Sequence[Piece]) -> tuple[scan.Block, Array]:
 
 
 def _account_records(found: Found) -> None:
-    """Say of each record in which piece it stands, and add the bytes of the records' lines to the pieces' accounts.
-
-    The NULs around are taken off already.
-    """
+    """Add the bytes of the records' lines to their pieces' accounts, where the NULs around are taken off already."""
     line = found.places[:, scan.LINE]
-    bounds = np.searchsorted(line, found.piece_start)
-    found.piece = np.repeat(np.arange(len(found.pieces)), np.diff(bounds))
-    sizes = found.places[:, scan.NEXT] - line
+    sizes, bounds = found.places[:, scan.NEXT] - line, np.searchsorted(line, found.piece_start)
     for account, begin, stop in zip(found.accounts, bounds, bounds[1:], strict=False):
         account.record += int(sizes[begin:stop].sum())
 
