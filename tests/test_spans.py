@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_nb.spans import FORMS_TRIED, Piece, find, read_spans
-from tests.test_scan import LINES, anything, often
+from tests.test_scan import anything, often
 
 HERE = Path(__file__).parent
 FILES = sorted(path for path in (HERE / "data").glob("**/*") if path.is_file() and path.suffix in (".log", ".txt", ""))
