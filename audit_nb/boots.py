@@ -45,7 +45,7 @@ class Boots:
     def follow(self, found: Found) -> list[Changes]:
         """Go on with these pieces; one `Changes` for each of them."""
         marks, nodes, names = _survey(found)
-        bounds = np.searchsorted(found.piece, np.arange(len(found.pieces) + 1))
+        bounds = np.searchsorted(found.places[:, scan.LINE], found.piece_start)
         return [
             self._follow_piece(found, number, slice(int(a), int(b)), marks, nodes, names)
             for number, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False))
@@ -54,7 +54,9 @@ class Boots:
     def _follow_piece(
         self, found: Found, number: int, records: slice, marks: Array, nodes: Array, names: Sequence[str]
     ) -> Changes:
-        present = [names[node] for node in np.unique(nodes[records]).tolist()]
+        # The name of no node is the last one, and is counted first.
+        there = np.flatnonzero(np.bincount(nodes[records] + 1)) - 1
+        present = [names[node] for node in there.tolist()]
         rows = {name: i for i, name in enumerate(present)}
         state = np.array([self.state.get(name, _UNKNOWN) for name in present], np.int64).reshape(-1, len(_UNKNOWN))
         state_of = np.array([rows.get(name, -1) for name in names], np.int32)[nodes[records]]
