@@ -3,13 +3,15 @@
 import sys
 import time
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from tqdm import tqdm
 from wcwidth import wcswidth, wcwidth
 
 from audit_nb.progress import Step
 from audit_nb.words import visible
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 10.0
 STAGES = {"fetch": "Fetching", "import": "Importing", "read": "Reading", "play": "Playing", "send": "Sending"}
@@ -37,6 +39,8 @@ class Display:
         """Write one sentence that stays."""
         sentence = visible(sentence)
         if self._live:
+            from tqdm import tqdm
+
             tqdm.write(sentence, file=self._stream)
         else:
             self._stream.write(sentence + "\n")
@@ -56,6 +60,8 @@ class Display:
         self.say(f"  {mark} {_verb(step)} {step.item}: {step.text}")
 
     def _draw(self, step: Step) -> None:
+        from tqdm import tqdm
+
         key = (step.stage, step.item)
         if key not in self._bars:
             self._bars[key] = tqdm(
