@@ -84,10 +84,13 @@ class Ahead(Generic[Result]):
         late = {n for n, (window, _) in enumerate(self._made) if plan[n] != window}
         return all(_size(plan[n], surveyed) <= 2 * self._most for n in late)
 
-    def made(self, plan: Sequence[Window]) -> dict[int, Result]:
-        """What counts of these windows, of which the first ones are ours, by their numbers; waits for all of them."""
-        made = [(window, future.result()) for window, future in self._made]
-        return {n: result for n, (window, result) in enumerate(made) if n < len(plan) and plan[n] == window}
+    def made(self, plan: Sequence[Window]) -> dict[int, Future[Result]]:
+        """What counts of these windows, of which the first ones are ours, by their numbers; the others have ended."""
+        counts = {n: one for n, (window, one) in enumerate(self._made) if n < len(plan) and plan[n] == window}
+        for n, (_, one) in enumerate(self._made):
+            if n not in counts:
+                one.result()
+        return counts
 
 
 def _size(window: Window, surveyed: Sequence[Surveyed]) -> int:

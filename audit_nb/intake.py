@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from audit_nb import events, files, shortcuts
+from audit_nb import events, files, scan, shortcuts
 from audit_nb import index as indexes
 from audit_nb.ahead import Ahead, comes_in_order
 from audit_nb.boots import Boots, Changes
@@ -213,11 +213,11 @@ class Intake:
         generation = old.generation + 1
         plan, read = self._planned(there, touched, self._part_bytes(wanted), ahead)
         tasks = [(n, window, held, boots, touched, generation) for n, window in enumerate(plan) if n not in read]
-        self.total = self.done + sum(self.segments[n].length for task in tasks for n in task[1].segments)
-        rest = _in_order(self.workers, self._read_window, tasks)
+        self.total = sum(int(one.sizes.sum()) for one in there)
+        rest = dict(zip((task[0] for task in tasks), _in_order(self.workers, self._read_window, tasks), strict=True))
         days: dict[str, Day] = {}
         for n in range(len(plan)):
-            for name, day in (read[n] if n in read else next(rest)).days.items():
+            for name, day in (rest[n] if n in rest else read[n].result()).days.items():
                 days[name] = _added(days[name], day) if name in days else day
         names = {day_name(day) for day in touched}
         kept = {name: day for name, day in old.days.items() if name not in names and held_any(name, held)}
@@ -246,8 +246,8 @@ class Intake:
 
     def _planned(
         self, there: Sequence[Surveyed], touched: set[int], most: int, ahead: Ahead[Made] | None
-    ) -> tuple[list[Window], dict[int, Made]]:
-        """The windows to read, and what has been read of them by their numbers."""
+    ) -> tuple[list[Window], dict[int, Future[Made]]]:
+        """The windows to read, and what is or was read of them by their numbers."""
         if ahead is not None:
             plan = windows(there, touched, most, ahead.cuts)
             if ahead.fits(plan, there):
@@ -287,7 +287,7 @@ class Intake:
         changes = [known[0][one] for one, found in there.items() if found is not None]
         found = joined([one for one in there.values() if one is not None], window.since_ms, window.until_ms)
         there.clear()  # it would take memory until the window is read
-        size = found.block.size
+        size = int((found.places[:, scan.NEXT] - found.places[:, scan.LINE]).sum())
         boots = changes, known[1].began
         parsed = events.read_found(found, host=self.source.host, known=self.source.known, boots=boots)
         del found

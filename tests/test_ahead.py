@@ -50,7 +50,7 @@ def test_a_window_ends_where_it_is_full_once_a_segment_begins_behind_it(workers)
     ahead, over = walked(workers, segments)
     assert ahead.cuts == [5, 10]
     assert over == [[], [], [1], [2]]
-    made = ahead.made(plan(ahead, segments))
+    made = {n: one.result() for n, one in ahead.made(plan(ahead, segments)).items()}
     assert made == {0: (0, 0, 5, (1, 2)), 1: (1, 5, 10, (2, 3))}
 
 
