@@ -10,10 +10,11 @@ from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
-# mallopt(3): the numbers of its parameters, glibc's own values, and those that keep all but the largest pieces.
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-_USUAL = {_TRIM_THRESHOLD: 128 << 10, _MMAP_THRESHOLD: 128 << 10}
-_KEEPING = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_THRESHOLD: 32 << 20}
+# mallopt(3): the numbers of its parameters, glibc's own values, and those that keep all. The largest pieces, too: those
+# above 32 MB would be mapped however high the threshold, and a part of a log is larger.
+_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
+_USUAL = {_TRIM_THRESHOLD: 128 << 10, _MMAP_MAX: 65536}
+_KEEPING = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_MAX: 0}
 
 
 @contextmanager

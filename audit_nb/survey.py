@@ -20,7 +20,7 @@ from audit_nb.values import distinct
 Array = np.ndarray[Any, Any]
 
 DAY_MS = 86_400_000
-WINDOW_BYTES = 24 << 20  # two of them at once, and all that is made of them, fit into less than a gigabyte
+WINDOW_BYTES = 40 << 20  # two of them at once, and all that is made of them, fit into less than a gigabyte
 LEAST_BYTES = 8 << 20  # of a part: many small files would be slow to open
 FEW_BYTES = 8192  # of so few bytes any could be late
 
