@@ -52,6 +52,8 @@ _ONES = np.uint64(0x0101010101010101)
 _HIGH = np.uint64(0x8080808080808080)
 _NEWLINES = np.uint64(0x0A0A0A0A0A0A0A0A)
 _PARENS = np.uint64(0x2828282828282828)
+# A newline and a parenthesis differ in two bits: without them both are 8, and so are only a backspace and a star.
+_NOT_22, _EIGHTS = np.uint64(0xDDDDDDDDDDDDDDDD), np.uint64(0x0808080808080808)
 _BLANKS = np.uint64(0x2020202020202020)
 _QUOTES = np.uint64(0x2222222222222222)
 _EQUALS = np.uint64(0x3D3D3D3D3D3D3D3D)
@@ -216,8 +218,8 @@ def _line_end(buf, words, p, limit):
     while p < limit:
         at = np.uint64(p)
         first, second = words[at], words[at + _U8]
-        marks = _marks(first, _NEWLINES) | _marks(first, _PARENS)
-        if (marks | _marks(second, _NEWLINES) | _marks(second, _PARENS)) == _U0:
+        marks = _marks(first & _NOT_22, _EIGHTS)
+        if marks | _marks(second & _NOT_22, _EIGHTS) == _U0:
             p += 16
             continue
         if marks == _U0:
