@@ -419,8 +419,12 @@ def _totals(held: Mapping[int, Held], malformed: pa.Table) -> dict[str, int]:
 
 
 # What grows from row to row is kept as differences; what hardly repeats, without a dictionary that nothing is found in.
-_RISING = ("time", "time_ms", "serial", "offset", "records.list.element.gap")
-_VARIED = ("exit", "a0", "a1", "a2", "a3")
+# Numbers near the one before, and numbers of which most differ: a dictionary would only make them larger.
+_NEAR = ("time", "time_ms", "serial", "offset", "pid", "ppid", "paths.list.element.inode")
+_VARIED = ("exit", "a0", "a1", "a2", "a3", "syscall_nr", "records.list.element.gap", "records.list.element.length")
+# Texts of many kinds are worth zstd, and so are lists; numbers without a dictionary LZ4. What is left is a few
+# kilobytes of each column, and to compress them would take as long as all the rest of their writing.
+_TEXTS = ("comm", "exe", "cwd", "proctitle", "command", "acct", "account", "kinds")
 _ASKED_BY_RANGE = ["time", "time_ms", "serial"]  # statistics of more would cost a third of the writing
 
 
@@ -431,13 +435,19 @@ def write_parquet(path: Path, table: pa.Table) -> None:
         pq.write_table(
             table,
             file,
-            compression="zstd",
+            compression={leaf: _compression(leaf) for leaf in leaves},
             store_schema=False,
             row_group_size=100_000,
             write_statistics=[name for name in _ASKED_BY_RANGE if name in table.column_names],
-            use_dictionary=[leaf for leaf in leaves if leaf not in (*_RISING, *_VARIED)],
-            column_encoding={leaf: "DELTA_BINARY_PACKED" for leaf in leaves if leaf in _RISING},
+            use_dictionary=[leaf for leaf in leaves if leaf not in (*_NEAR, *_VARIED)],
+            column_encoding={leaf: "DELTA_BINARY_PACKED" for leaf in leaves if leaf in _NEAR},
         )
+
+
+def _compression(leaf: str) -> str:
+    if "." in leaf or leaf in _TEXTS:
+        return "zstd"
+    return "lz4" if leaf in _NEAR or leaf in _VARIED else "none"
 
 
 def _leaves(name: str, kind: pa.DataType) -> Iterator[str]:
