@@ -46,7 +46,7 @@ def fetch(
     and KeyboardInterrupt after what had been read is safe.
     """
     data_dir = Path(data_dir)
-    memory.share_arenas()
+    memory.share_heap()
     stop = threading.Event()
     results: dict[str, FetchResult] = {}
     with archive.lock(data_dir), memory.kept(arrow=False):

@@ -207,7 +207,9 @@ def read_events(
     precede.
     """
     pieces = [Piece(block) if isinstance(block, bytes) else block for block in blocks]
-    return read_found(find(pieces, since_ms=since_ms, until_ms=until_ms), host=host, known=known, boots=boots)
+    found = find(pieces, since_ms=since_ms, until_ms=until_ms)
+    del pieces  # what an iterator gave is no more needed; it would take memory until all is built
+    return read_found(found, host=host, known=known, boots=boots)
 
 
 def read_found(

@@ -80,7 +80,7 @@ def update(data_dir: Path | str, hosts: Iterable[str] | None = None, tell: Tell 
     chosen = archive.hosts() if hosts is None else list(dict.fromkeys(hosts))
     processors = max(1, len(os.sched_getaffinity(0)))
     threads = ThreadPoolExecutor(processors, "read"), ThreadPoolExecutor(processors, "host")
-    memory.share_arenas()
+    memory.share_heap()
     with memory.kept(), threads[0] as workers, threads[1] as drivers:
         return list(drivers.map(lambda host: _updated(data_dir, archive, host, workers, tell), chosen))
 

@@ -164,14 +164,17 @@ def copy(spans: Spans, fields: Array, modes: Array) -> Copies:
 def number(
     pool: scan.Block, start: Array, end: Array, kinds: Array, seed: np.uint64, kind: pa.DataType
 ) -> tuple[Array, dict[int, pa.Array]]:
-    """Number the distinct texts of each kind from 0; returns each text's number, and the texts of each kind."""
+    """Number the distinct texts of each kind from 0; returns each text's number, and the texts of each kind.
+
+    A kind is a number below 32,768.
+    """
     n = len(start)
     interned = Interned(n)
     numbers = np.empty(n, np.int32)
     interned.count = count = scan.intern_values(
         pool.buf, pool.words, n, start, end, kinds.astype(np.int32), seed, numbers, *interned.arrays
     )
-    by_kind = np.argsort(interned.kind[:count], kind="stable")
+    by_kind = np.argsort(interned.kind[:count].astype(np.int16), kind="stable")  # NumPy sorts these by their digits
     sorted_kinds = interned.kind[:count][by_kind]
     bounds = np.flatnonzero(np.diff(sorted_kinds, prepend=-(2**31))) if count else np.zeros(0, np.int64)
     local = np.empty(count, np.int32)

@@ -205,7 +205,9 @@ BARE = """
 import json, mmap, os, resource, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from audit_nb import events, files, memory
+from audit_nb import memory
+memory.share_heap()
+from audit_nb import events, files
 from audit_nb.intake import write_parquet
 from audit_nb.spans import Piece
 from audit_nb.survey import part_bytes
@@ -215,12 +217,17 @@ def parts(path, most):
         begin = 0
         while begin < len(log):
             end = log.find(b"\\n", min(begin + most, len(log) - 1)) + 1 or len(log)
-            yield file.read(end - begin)
+            yield path, begin, end
             begin = end
 
+def piece(path, begin, end, segment):
+    with open(path, "rb") as file:
+        file.seek(begin)
+        yield Piece(file.read(end - begin), segment)
+
 def read(task):
-    number, data = task
-    parsed = events.read_events([Piece(data, segment=number + 1)], host="web01")
+    number, part = task
+    parsed = events.read_events(piece(*part, number + 1), host="web01")
     path = Path(sys.argv[3], f"{number:04d}.parquet")
     write_parquet(path, parsed.events)
     return path, len(parsed.events)

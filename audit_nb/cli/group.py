@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from audit_nb import __version__
+from audit_nb import __version__, memory
 from audit_nb.errors import AuditNbError, UsageError, sentence
 from audit_nb.files import private_directory, write_private
 from audit_nb.stair import Places
@@ -34,6 +34,7 @@ class Verbs(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - click's own signature
         """Never returns: ends the process with the exit code."""
         kwargs["standalone_mode"] = False
+        memory.share_heap()  # before there are threads
         gc.set_threshold(100_000, 20, 100)  # nearly all that is made stays in use: to look for circles is in vain
         try:
             code = super().main(*args, **kwargs)
