@@ -16,15 +16,12 @@ from typing import Any
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 _USUAL = {_TRIM_THRESHOLD: 128 << 10, _MMAP_MAX: 65536}
 _KEEPING = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_MAX: 0}
-_HUGE_PAGE, _MADV_HUGEPAGE = 2 << 20, 14  # madvise(2)
 
 
 @contextmanager
 def kept(*, arrow: bool = True) -> Iterator[None]:
     """Keep what is freed within the block, by `arrow` too, and give it back at its end; only glibc can be told to."""
     _set(_KEEPING)
-    if arrow:
-        _ask_for_huge_pages(_ROOM * _processors())
     try:
         with _asked_of_system() if arrow else nullcontext():
             yield
@@ -35,29 +32,12 @@ def kept(*, arrow: bool = True) -> Iterator[None]:
 
 
 def share_heap() -> None:
-    """Let up to four threads have their memory from one place; for good, because glibc looks at this once.
+    """Let threads of four processors have their memory from one place; for good, because glibc looks at this once.
 
-    Each place keeps what the threads that used it once needed, and only the first, the heap, comes in huge pages. Usual
-    are eight for each processor: eight hosts at once then take 320 MB instead of 260.
+    Each place keeps what the threads that used it once needed. Usual are eight for each processor: eight hosts at once
+    then take 320 MB instead of 260.
     """
-    _set({_ARENA_MAX: -(-_processors() // 4)})
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0))
-
-
-_ROOM = 512 << 20  # of the heap for each processor, taken only where something is written to it
-
-
-def _ask_for_huge_pages(size: int) -> None:
-    """Let what the heap grows by come in pages of 2 MB: a third of a small log's time went into faults of 4 KB each."""
-    if (libc := _libc()) is None or not (place := libc.malloc(ctypes.c_size_t(size))):
-        return
-    begin = -(-place // _HUGE_PAGE) * _HUGE_PAGE
-    length = (place + size - begin) // _HUGE_PAGE * _HUGE_PAGE
-    libc.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(length), _MADV_HUGEPAGE)  # else it stays as it is
-    libc.free(ctypes.c_void_p(place))
+    _set({_ARENA_MAX: -(-len(os.sched_getaffinity(0)) // 4)})
 
 
 @contextmanager
@@ -83,5 +63,4 @@ def _set(values: dict[int, int]) -> None:
 def _libc() -> Any:  # noqa: ANN401 - what ctypes loads has no type
     """The C library, where it is glibc; else None."""
     libc = ctypes.CDLL(None)
-    libc.malloc.restype = ctypes.c_void_p
     return libc if hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim") else None

@@ -152,6 +152,9 @@ def _starts_with(buf, p, end, word):
     return True
 
 
+_NO_KIND = np.int64(0)  # a plain 0, and a variable that begins as one, would have the function compiled once more
+
+
 @kernel
 def _intern(words, start, end, kind, seed, table, hashes, kinds, starts, ends, count):
     """The number of a distinct (kind, bytes), from 0; equal to `count` when it is new and has been added."""
@@ -168,7 +171,7 @@ def _intern(words, start, end, kind, seed, table, hashes, kinds, starts, ends, c
             ends[count] = end
             return count
         alike = hashes[n] == h and kinds[n] == kind and ends[n] - starts[n] == end - start
-        if alike and _same(words, starts[n], start, end - start):
+        if alike and _same(words, np.int64(starts[n]), start, end - start):
             return np.int64(n)
         i = (i + 1) & mask
 
@@ -417,8 +420,10 @@ def find_records(buf, words, p, size, since, until, n, odd, places, time_ms, ser
     small.
     """
     nuls = blank_nuls = blank = passed = 0
-    before = before_end = -1
-    stamp = stamp_size = stamp_ms = stamp_serial = 0  # of the record before, which mostly is of the same event
+    before = before_end = np.int64(-1)
+    stamp = stamp_size = stamp_ms = stamp_serial = np.int64(
+        0
+    )  # of the record before, which mostly is of the same event
     while p < size:
         begin = p
         t = s = 0
@@ -585,12 +590,12 @@ def read_records(
     Returns (distinct phrases, types, nodes, SYSCALL rows filled), or (-1, …) when there are more types or nodes than
     the arrays hold.
     """
-    phrases = types = nodes = filled = 0
+    phrases = types = nodes = filled = np.int64(0)
     for r in range(count):
         place = places[r]
-        p, stop, q = place[START], place[END], place[BODY]
-        t0, t1 = place[TYPE_START], place[TYPE_END]
-        k = _intern(words, t0, t1, 0, seed, type_table, type_hash, type_kind, type_start, type_end, types)
+        p, stop, q = np.int64(place[START]), np.int64(place[END]), np.int64(place[BODY])
+        t0, t1 = np.int64(place[TYPE_START]), np.int64(place[TYPE_END])
+        k = _intern(words, t0, t1, _NO_KIND, seed, type_table, type_hash, type_kind, type_start, type_end, types)
         if k == types:
             types += 1
             if types == type_start.size:
@@ -598,7 +603,9 @@ def read_records(
         kind[r] = k
         node[r] = node[r - 1] if place[MARK] & SAME_NODE else -1
         if t0 - p > 11 and not place[MARK] & SAME_NODE:  # node=N type=
-            m = _intern(words, p + 5, t0 - 6, 0, seed, node_table, node_hash, node_kind, node_start, node_end, nodes)
+            m = _intern(
+                words, p + 5, t0 - 6, _NO_KIND, seed, node_table, node_hash, node_kind, node_start, node_end, nodes
+            )
             if m == nodes:
                 nodes += 1
                 if nodes == node_start.size:
@@ -666,7 +673,7 @@ def hash_contents(words, count, chosen, name, phrase, start, raw_end, seed, mask
     """A hash of what each chosen record says, but for its enriched half: of two copies it is the same."""
     for j in range(count):
         r = chosen[j]
-        h = _hash(words, start[phrase[r]], raw_end[phrase[r]], seed)
+        h = _hash(words, np.int64(start[phrase[r]]), np.int64(raw_end[phrase[r]]), seed)
         h = (h ^ np.uint64(name[r])) * _MIX
         bits = mask[r]
         h = (h ^ (h >> _U29) ^ np.uint64(bits)) * _MIX2
@@ -685,17 +692,19 @@ def survey_records(buf, words, count, places, seed, mark, node, node_table, node
 
     Returns how many distinct nodes there are, or -1: more than the arrays hold.
     """
-    nodes = 0
+    nodes = np.int64(0)
     for r in range(count):
         place = places[r]
-        p, t0 = place[START], place[TYPE_START]
+        p, t0 = np.int64(place[START]), np.int64(place[TYPE_START])
         mark[r] = place[MARK]
         if mark[r] & SAME_NODE:
             node[r] = node[r - 1]
             continue
         node[r] = -1
         if t0 - p > 11:
-            m = _intern(words, p + 5, t0 - 6, 0, seed, node_table, node_hash, node_kind, node_start, node_end, nodes)
+            m = _intern(
+                words, p + 5, t0 - 6, _NO_KIND, seed, node_table, node_hash, node_kind, node_start, node_end, nodes
+            )
             if m == nodes:
                 nodes += 1
                 if nodes == node_start.size:
@@ -1031,7 +1040,7 @@ def _follow(
             outer = p + raw_rest
         if p + gap > stop or ((words[np.uint64(p)] ^ gap_word[g]) & _TAIL[min(gap, 7)]) != _U0:
             return -1, outer
-        if gap > 7 and not _same(words, p + 7, gap_at[g] + 7, gap - 7):
+        if gap > 7 and not _same(words, p + 7, np.int64(gap_at[g] + 7), np.int64(gap - 7)):
             return -1, outer
         p += gap
         if j == size:
@@ -1081,7 +1090,7 @@ def _follow(
                         name -= 1
                     if not _may_be_unknown(buf, name, v0 - 1):
                         return -1, outer
-        if p - v0 == length and _same(words, v0, value_start[r], length):
+        if p - v0 == length and _same(words, v0, np.int64(value_start[r]), np.int64(length)):
             fields[named + j] = r
             continue
         if asked == _EXACT:
@@ -1122,14 +1131,12 @@ def cut(
     Most phrases have the form of one before. The forms that were seen last of a type, `known`, are tried first: what
     stands between the values must be the same, byte by byte, and each value must end where it would if it were read.
     """
-    n = slots = forms = guesses = gaps = named = 0
-    tail = 0  # how much of the pool is taken
+    n = slots = forms = guesses = gaps = named = np.int64(0)
+    tail = np.int64(0)  # how much of the pool is taken
     for i in range(count):
         first_field[i] = named
         again[i] = 0
-        p = start[i]
-        stop = end[i]
-        t = kind[i]
+        p, stop, t = np.int64(start[i]), np.int64(end[i]), np.int64(kind[i])
         if max(n, named) + (stop - p) // 2 + 4 > value_start.size:  # a field is two bytes and more
             return FIELDS_ARE_FULL, slots, forms
         guess = -1
@@ -1551,9 +1558,10 @@ def parse_numbers(buf, count, start, end, base, value, good):
 @kernel
 def intern_values(buf, words, count, start, end, kind, seed, number, table, hashes, kinds, starts, ends):
     """Number the distinct (kind, bytes) among the spans; returns how many."""
-    n = 0
+    n = np.int64(0)
     for i in range(count):
-        k = _intern(words, start[i], end[i], kind[i], seed, table, hashes, kinds, starts, ends, n)
+        first, last = np.int64(start[i]), np.int64(end[i])
+        k = _intern(words, first, last, np.int64(kind[i]), seed, table, hashes, kinds, starts, ends, n)
         if k == n:
             n += 1
         number[i] = k

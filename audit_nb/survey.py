@@ -117,8 +117,11 @@ class Window:
 
 
 def part_bytes(total: int, processors: int) -> int:
-    """How much is read at once of so many bytes: every processor gets equally many parts of a host that has enough."""
-    rounds = -(-total // (processors * WINDOW_BYTES))
+    """How much is read at once of so many bytes: every processor gets equally many parts of a host that has enough.
+
+    It gets two at least: the second one finds the memory that the first one needed.
+    """
+    rounds = max(2, -(-total // (processors * WINDOW_BYTES)))
     return min(WINDOW_BYTES, max(LEAST_BYTES, -(-total // max(1, rounds * processors))))
 
 
