@@ -27,7 +27,7 @@ from audit_nb.values import CONTINUES, MATRIX, MEMBERS, Values, distinct
 Array = np.ndarray[Any, Any]
 
 #: Raised whenever the same bytes would give another table; a store made by another version is made anew.
-PARSER_VERSION = 3
+PARSER_VERSION = 4
 
 _IDS = ("auid", "uid", "gid", "euid", "suid", "fsuid", "egid", "sgid", "fsgid")
 

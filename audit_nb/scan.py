@@ -1976,7 +1976,7 @@ def overlapping(buf: Array, *, writeable: bool = False) -> Array:
 
 def table(entries: int) -> Array:
     """An empty hash table for so many entries, at most half full."""
-    size = 1 << max(4, (2 * entries).bit_length())
+    size = 1 << max(4, (2 * int(entries)).bit_length())
     return np.full(size, -1, dtype=np.int32)
 
 

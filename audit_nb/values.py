@@ -394,8 +394,10 @@ class Values:
         """Arguments in pieces, with holes, or twice; what their places in the list do not give back is kept raw."""
         self.phrase_argv[phrase], count = self._argv_code(self.arguments_of(phrase))
         keys = [self._key(f) for f in chosen.tolist()]
-        last = max(int(re.sub(r"[_[].*", "", key)[1:]) for key in keys)
-        if len(set(keys)) < len(keys) or last >= count:
+        names = [re.sub(r"[_[].*", "", key) for key in keys]
+        in_pieces = {name for name, key in zip(names, keys, strict=True) if "[" in key}
+        is_twice = len(set(keys)) < len(keys) or not in_pieces.isdisjoint(keys)
+        if is_twice or max(int(name[1:]) for name in names) >= count:
             self.always[chosen[(self.spans.flags[chosen] & scan.LITERAL) == 0]] = 1
 
     def _argument_codes(self, example: Array) -> tuple[Array, Array]:
