@@ -37,7 +37,11 @@ def seeds() -> list[bytes]:
     files = sorted(
         path for folder in ("records", "events", "malformed", "found", "logs") for path in (DATA / folder).glob("*")
     )
-    plain = [path.read_bytes() for path in files if path.suffix not in (".json", ".txt", ".xz", ".py", ".md", ".csv")]
+    plain = [
+        path.read_bytes()
+        for path in files
+        if path.is_file() and path.suffix not in (".json", ".txt", ".xz", ".py", ".md", ".csv")
+    ]
     found = [data for data in plain if 0 < len(data) <= MOST]
     found += [chunk for data in plain if len(data) > MOST for chunk in _chunks(data)]
     return found + list(_genuine())
