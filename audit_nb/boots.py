@@ -45,7 +45,7 @@ class Boots:
     def follow(self, found: Found) -> list[Changes]:
         """Go on with these pieces; one `Changes` for each of them."""
         marks, nodes, names = _survey(found)
-        bounds = np.searchsorted(found.places[:, scan.LINE], found.piece_start)
+        bounds = found.bounds
         return [
             self._follow_piece(found, number, slice(int(a), int(b)), marks, nodes, names)
             for number, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False))

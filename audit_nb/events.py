@@ -22,7 +22,7 @@ from audit_nb.copies import drop_copies
 from audit_nb.fields import IdMap
 from audit_nb.spans import EVER, Account, Found, Piece, Spans, find, read_spans
 from audit_nb.texts import Lists, Words
-from audit_nb.values import CONTINUES, MATRIX, MEMBERS, Values, distinct
+from audit_nb.values import CONTINUES, MATRIX, MEMBERS, Values, distinct, first_places
 
 Array = np.ndarray[Any, Any]
 
@@ -829,6 +829,4 @@ def _distinct_columns(key: Array) -> tuple[list[list[int]], Array]:
     for row in key:
         numbers, inverse = distinct(row)
         place = distinct(place * len(numbers) + inverse)[1].astype(np.int64)
-    first = np.zeros(place.max(initial=-1) + 1, np.int64)
-    first[place[::-1]] = np.arange(len(place))[::-1]
-    return key[:, first].T.tolist(), place
+    return key[:, first_places(place)].T.tolist(), place

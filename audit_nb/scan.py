@@ -421,9 +421,8 @@ def find_records(buf, words, p, size, since, until, n, odd, places, time_ms, ser
     """
     nuls = blank_nuls = blank = passed = 0
     before = before_end = np.int64(-1)
-    stamp = stamp_size = stamp_ms = stamp_serial = np.int64(
-        0
-    )  # of the record before, which mostly is of the same event
+    # Those of the record before, which mostly is of the same event.
+    stamp = stamp_size = stamp_ms = stamp_serial = np.int64(0)
     while p < size:
         begin = p
         t = s = 0
@@ -817,6 +816,14 @@ def _key_end(buf, p, end):
 
 
 @kernel
+def _key_start(buf, equals, start):
+    """Where the key that ends at `equals` begins, from `start` on."""
+    while equals > start and _KEY[buf[equals - 1]]:
+        equals -= 1
+    return equals
+
+
+@kernel
 def _enriched_name(buf, start, equals):
     """Where the longest known enriched name that ends at `equals` begins, from `start` on; -1 where there is none."""
     if equals <= start or buf[equals - 1] < 65 or buf[equals - 1] > 90:
@@ -988,9 +995,7 @@ def _describe(
             return 0
         was_nested = was_nested or bits & NESTED != 0
         equals = v0 - 2 if bits & QUOTED else v0 - 1
-        name = equals
-        while name > start and _KEY[buf[name - 1]]:
-            name -= 1
+        name = _key_start(buf, equals, start)
         if argument[f] >= 0:
             if argument[f] != arguments:
                 return 0
@@ -1084,12 +1089,8 @@ def _follow(
             if buf[v0] == 40 or buf[v0] == 63:
                 if _is(buf, v0, p, _NULL):
                     return -1, outer
-                if p - v0 == 1 and buf[v0] == 63:
-                    name = v0 - 1
-                    while name > 0 and _KEY[buf[name - 1]]:
-                        name -= 1
-                    if not _may_be_unknown(buf, name, v0 - 1):
-                        return -1, outer
+                if p - v0 == 1 and buf[v0] == 63 and not _may_be_unknown(buf, _key_start(buf, v0 - 1, 0), v0 - 1):
+                    return -1, outer
         if p - v0 == length and _same(words, v0, np.int64(value_start[r]), np.int64(length)):
             fields[named + j] = r
             continue
@@ -1105,6 +1106,26 @@ def _follow(
         fields[named + j] = n
         n += 1
     return (n if p == stop else -1), outer
+
+
+@kernel
+def _bring_forward(known, guess):
+    """Make it the first that is tried; the last one goes if it was none of them."""
+    j = 0
+    while j < known.size - 1 and known[j] != guess:
+        j += 1
+    while j > 0:
+        known[j] = known[j - 1]
+        j -= 1
+    known[0] = guess
+
+
+@kernel
+def _without_blanks(buf, start, end):
+    """The end of the span without the blanks at its end."""
+    while end > start and buf[end - 1] == 32:
+        end -= 1
+    return end
 
 
 SLOTS_ARE_FULL, FIELDS_ARE_FULL = -1, -2
@@ -1154,18 +1175,13 @@ def cut(
                 n = m
                 known_latest[guess] = named
                 named += size
-                while j > 0:
-                    known[t, j] = known[t, j - 1]
-                    j -= 1
-                known[t, 0] = guess
+                _bring_forward(known[t], guess)
                 break
             guess = -1
         if guess >= 0:
             form[i] = known_form[guess]
             repaired[i] = 0
-            while raw_stop > p and buf[raw_stop - 1] == 32:
-                raw_stop -= 1
-            raw_end[i] = raw_stop
+            raw_end[i] = _without_blanks(buf, p, raw_stop)
             continue
         o = tail  # where the form is being written
         outer = raw_stop = _next(words, p, stop, _SEPARATORS, _SEPARATORS, _SEPARATORS)  # end of the raw half
@@ -1494,14 +1510,8 @@ def cut(
         guess = known_of[g]
         if guess >= 0:
             known_latest[guess] = first_field[i]
-            j = tried - 1
-            while j > 0:
-                known[t, j] = known[t, j - 1]
-                j -= 1
-            known[t, 0] = guess
-        while raw_stop > start[i] and buf[raw_stop - 1] == 32:
-            raw_stop -= 1
-        raw_end[i] = raw_stop
+            _bring_forward(known[t], guess)
+        raw_end[i] = _without_blanks(buf, start[i], raw_stop)
     first_field[count] = named
     return n, slots, forms
 

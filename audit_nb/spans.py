@@ -87,11 +87,16 @@ class Found:
     accounts: list[Account]
 
     @property
+    def bounds(self) -> Array:
+        """Where each piece's records begin, and where the last one's end, while they are in order of their lines."""
+        return np.searchsorted(self.places[:, scan.LINE], self.piece_start)
+
+    @property
     def piece(self) -> Array:
         """The number of the piece in which each record's line stands."""
         line = self.places[:, scan.LINE]
         if (line[1:] >= line[:-1]).all():
-            return np.repeat(np.arange(len(self.pieces)), np.diff(np.searchsorted(line, self.piece_start)))
+            return np.repeat(np.arange(len(self.pieces)), np.diff(self.bounds))
         return np.searchsorted(self.piece_start, line, side="right") - 1
 
 
@@ -223,8 +228,7 @@ def _joined(pieces: Sequence[Piece]) -> tuple[scan.Block, Array]:
 
 def _account_records(found: Found) -> None:
     """Add the bytes of the records' lines to their pieces' accounts, where the NULs around are taken off already."""
-    line = found.places[:, scan.LINE]
-    sizes, bounds = found.places[:, scan.NEXT] - line, np.searchsorted(line, found.piece_start)
+    sizes, bounds = found.places[:, scan.NEXT] - found.places[:, scan.LINE], found.bounds
     for account, begin, stop in zip(found.accounts, bounds, bounds[1:], strict=False):
         account.record += int(sizes[begin:stop].sum())
 

@@ -150,7 +150,7 @@ class Values:
         bits[-1] = 0
         spans = self.spans
         again = np.zeros(len(spans.form), np.int64)
-        first = _first_places(spans.form)  # the form names the fields
+        first = first_places(spans.form)  # the form names the fields
         scan.gather_bits(first, spans.first_field, spans.fields, bits[self.key_code], again)
         return again[first][spans.form].astype(np.int32)
 
@@ -439,7 +439,7 @@ def _argument_names(numbers: Array) -> pa.Array:
     return pc.binary_join_element_wise("a", pa.array(numbers).cast(pa.string()), "")
 
 
-def _first_places(numbers: Array) -> Array:
+def first_places(numbers: Array) -> Array:
     """Where each number, from 0 to the largest, stands first."""
     first = np.zeros(numbers.max(initial=-1) + 1, np.int64)
     first[numbers[::-1]] = np.arange(len(numbers))[::-1]
