@@ -28,12 +28,12 @@ PADDING = 32
 Array = np.ndarray[Any, Any]
 
 
-def kernel(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - what Numba returns has no public type
+def kernel(function: Callable[..., Any], **more: bool) -> Any:  # noqa: ANN401 - Numba's result has no public type
     """Compile on first call, without the interpreter's lock.
 
     The machine code is kept on disk where a folder can be written.
     """
-    options = {"nogil": True, "error_model": "numpy", "_nrt": False}
+    options = {"nogil": True, "error_model": "numpy", "_nrt": False, **more}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # Numba's words: "cannot cache function: no locator available for file"
@@ -44,6 +44,11 @@ def kernel(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - what Numba re
                 "set NUMBA_CACHE_DIR to a folder of yours."
             )
         return numba.njit(**options)(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - as above
+    """Compile a part of kernels into each of them: to call it would hand over seven words for each array."""
+    return kernel(function, forceinline=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------- words
@@ -88,7 +93,7 @@ def _lowest(marks):
     return np.int64((((below & _ONES) * _ONES) >> _U56) - _U1)
 
 
-@kernel
+@inlined
 def _hash(words, start, end, seed):
     """A 64-bit hash of the bytes from start to end; four lanes where they are many, for none need wait for another."""
     size = np.uint64(end - start)
@@ -120,7 +125,7 @@ def _hash(words, start, end, seed):
     return h ^ (h >> _U32)
 
 
-@kernel
+@inlined
 def _same(words, a, b, length):
     """Whether the `length` bytes at a equal those at b."""
     p, q, left = np.uint64(a), np.uint64(b), np.uint64(length)
@@ -155,7 +160,7 @@ def _starts_with(buf, p, end, word):
 _NO_KIND = np.int64(0)  # a plain 0, and a variable that begins as one, would have the function compiled once more
 
 
-@kernel
+@inlined
 def _intern(words, start, end, kind, seed, table, hashes, kinds, starts, ends, count):
     """The number of a distinct (kind, bytes), from 0; equal to `count` when it is new and has been added."""
     h = _hash(words, start, end, seed ^ (np.uint64(kind) * _MIX2))
@@ -214,7 +219,7 @@ def _next(words, p, end, one, other, third):
     return end
 
 
-@kernel
+@inlined
 def _line_end(buf, words, p, limit):
     """Where the line that p stands in ends (its newline), and the first `audit(` from p on, or -1."""
     found = -1
@@ -243,7 +248,7 @@ def _line_end(buf, words, p, limit):
     return limit, found
 
 
-@kernel
+@inlined
 def _digits(buf, p, most):
     """The number that stands at p in at most `most` digits, and where it ends.
 
@@ -260,7 +265,7 @@ def _digits(buf, p, most):
     return 0, p
 
 
-@kernel
+@inlined
 def _stamp(buf, p):
     """The (time_ms, serial, place after `):`) of `audit(1795400390.052:3220):` at p.
 
@@ -297,7 +302,7 @@ def _word_end(buf, p, end):
     return p
 
 
-@kernel
+@inlined
 def _names(buf, words, p, end):
     """What stands in front of the `audit(` of a header at p: node start, node end, type start, type end, its place.
 
@@ -325,7 +330,7 @@ def _names(buf, words, p, end):
     return n0, n1, t0, t1, p
 
 
-@kernel
+@inlined
 def _head(buf, words, p, end):
     """The header at p, with -1 where unread.
 
@@ -385,7 +390,7 @@ def _is(buf, start, end, word):
     return end - start == word.size and _starts_with(buf, start, end, word)
 
 
-@kernel
+@inlined
 def _mark_of(buf, t0, t1):
     """The mark of a record of the type that stands from t0 to t1."""
     c = buf[t0]
@@ -397,7 +402,7 @@ def _mark_of(buf, t0, t1):
     return BOOT_MARK if _is(buf, t0, t1, _BOOT) or _is(buf, t0, t1, _BOOT_NUMBER) else 0
 
 
-@kernel
+@inlined
 def _keep(buf, row, at, begin, tail, after, type_start, type_end, body):
     """Write down a record's place."""
     row[START] = at
@@ -506,7 +511,7 @@ _SYSCALL, _PATH = _word(b"SYSCALL"), _word(b"PATH")
 _ITEM_IS, _PID_IS = _word(b"item="), _word(b"pid=")
 
 
-@kernel
+@inlined
 def _hex_value(buf, p):
     """The number written in lower-case hexadecimal at p as a C `%lx`, as bits, and the place after it.
 
@@ -548,7 +553,7 @@ def _decimal_value(buf, p, end):
     return (-v if first > p else v), q
 
 
-@kernel
+@inlined
 def _numbers(buf, words, p, end, row):
     """Read the numbers of a SYSCALL at p into `row`; returns (mask of those read, where the phrase begins)."""
     mask = 0
@@ -1026,7 +1031,7 @@ def _describe(
     return size
 
 
-@kernel
+@inlined
 def _follow(
     buf, words, phrase, p, stop, first, size, raw_fields, raw_rest, latest, n, named, fields,
     value_start, value_end, flags, slot, text_kind, argument, owner, gap_at, gap_size, gap_word, trait,
@@ -1109,15 +1114,15 @@ def _follow(
 
 
 @kernel
-def _bring_forward(known, guess):
-    """Make it the first that is tried; the last one goes if it was none of them."""
+def _bring_forward(known, t, guess):
+    """Make it the first that is tried of this type; the last one goes if it was none of them."""
     j = 0
-    while j < known.size - 1 and known[j] != guess:
+    while j < known.shape[1] - 1 and known[t, j] != guess:
         j += 1
     while j > 0:
-        known[j] = known[j - 1]
+        known[t, j] = known[t, j - 1]
         j -= 1
-    known[0] = guess
+    known[t, 0] = guess
 
 
 @kernel
@@ -1175,7 +1180,7 @@ def cut(
                 n = m
                 known_latest[guess] = named
                 named += size
-                _bring_forward(known[t], guess)
+                _bring_forward(known, t, guess)
                 break
             guess = -1
         if guess >= 0:
@@ -1510,7 +1515,7 @@ def cut(
         guess = known_of[g]
         if guess >= 0:
             known_latest[guess] = first_field[i]
-            _bring_forward(known[t], guess)
+            _bring_forward(known, t, guess)
         raw_end[i] = _without_blanks(buf, start[i], raw_stop)
     first_field[count] = named
     return n, slots, forms
