@@ -192,7 +192,7 @@ class Parsed:
 
 
 def read_events(
-    blocks: Iterable[Piece | bytes],
+    blocks: Iterable[Piece | bytes | memoryview],
     *,
     host: str,
     known: Known | None = None,
@@ -206,7 +206,7 @@ def read_events(
     over. `boots` are the changes of each piece and when each boot began (see `boots.Boots`), for bytes that others
     precede.
     """
-    pieces = [Piece(block) if isinstance(block, bytes) else block for block in blocks]
+    pieces = [block if isinstance(block, Piece) else Piece(block) for block in blocks]
     found = find(pieces, since_ms=since_ms, until_ms=until_ms)
     del pieces  # what an iterator gave is no more needed; it would take memory until all is built
     return read_found(found, host=host, known=known, boots=boots)

@@ -438,6 +438,7 @@ def write_parquet(path: Path, table: pa.Table) -> None:
             compression={leaf: _compression(leaf) for leaf in leaves},
             store_schema=False,
             row_group_size=100_000,
+            write_batch_size=65_536,
             write_statistics=[name for name in _ASKED_BY_RANGE if name in table.column_names],
             use_dictionary=[leaf for leaf in leaves if leaf not in (*_NEAR, *_VARIED)],
             column_encoding={leaf: "DELTA_BINARY_PACKED" for leaf in leaves if leaf in _NEAR},

@@ -66,7 +66,13 @@ _APOSTROPHES = np.uint64(0x2727272727272727)
 _SEPARATORS = np.uint64(0x1D1D1D1D1D1D1D1D)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _MIX2 = np.uint64(0xBF58476D1CE4E5B9)
-_U0, _U1, _U8, _U16, _U24, _U29, _U32, _U56, _U64 = (np.uint64(n) for n in (0, 1, 8, 16, 24, 29, 32, 56, 64))
+_ZEROS = np.uint64(0x3030303030303030)
+_SIXES = np.uint64(0x0606060606060606)
+_LOW_HALVES, _HIGH_HALVES = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0xF0F0F0F0F0F0F0F0)
+_BYTE, _ZERO, _MINUS = np.uint64(0xFF), np.uint64(ord("0")), np.uint64(ord("-"))
+_FROM_A_TO_COLON = np.uint64(ord("a") - ord(":"))
+_U0, _U1, _U4, _U6, _U8, _U16, _U24 = (np.uint64(n) for n in (0, 1, 4, 6, 8, 16, 24))
+_U29, _U32, _U56, _U64 = (np.uint64(n) for n in (29, 32, 56, 64))
 
 
 def _tail_masks() -> Array:
@@ -511,46 +517,69 @@ _SYSCALL, _PATH = _word(b"SYSCALL"), _word(b"PATH")
 _ITEM_IS, _PID_IS = _word(b"item="), _word(b"pid=")
 
 
-@inlined
-def _hex_value(buf, p):
-    """The number written in lower-case hexadecimal at p as a C `%lx`, as bits, and the place after it.
+@kernel
+def _hex_value(words, p, end):
+    """The number that all from p to end is when written in lower-case hexadecimal as a C `%lx`, as bits.
 
-    The place is p where it is not one.
+    And whether it is one.
     """
-    v = _U0
-    q = p
-    while q - p < 17:
-        c = np.int64(buf[q])
-        if 48 <= c <= 57:
-            d = c - 48
-        elif 97 <= c <= 102:
-            d = c - 87
-        else:
-            break
-        v = (v << np.uint64(4)) | np.uint64(d)
-        q += 1
-    if q == p or q - p > 16 or (buf[p] == 48 and q - p > 1):
-        return np.int64(0), p
-    return np.int64(v), q
+    size = end - p
+    if size < 1 or size > 16:
+        return np.int64(0), False
+    word = words[np.uint64(p)]
+    if size > 1 and word & _BYTE == _ZERO:
+        return np.int64(0), False
+    head = ((size - 1) & 7) + 1
+    v, odd = _eight_hex_digits(word, head)
+    if size > 8:
+        low, more = _eight_hex_digits(words[np.uint64(p + head)], 8)
+        v, odd = (v << _U32) | low, odd | more
+    return np.int64(v), odd == _U0
 
 
 @kernel
-def _decimal_value(buf, p, end):
-    """The number written at p as a C `%ld`, and the place after it; p where it is not written so."""
-    q = p
-    if q < end and buf[q] == 45:
-        q += 1
-    first = q
-    v = 0
-    while q < end and q - first < 19:
-        d = np.int64(buf[q]) - 48
-        if d < 0 or d > 9:
-            break
-        v = v * 10 + d
-        q += 1
-    if q == first or q - first > 18 or (buf[first] == 48 and (q - first > 1 or first > p)):
-        return 0, p
-    return (-v if first > p else v), q
+def _eight_hex_digits(word, size):
+    """The number that the first `size` bytes of the word are, and what is not 0 where one is no lower-case digit."""
+    letters = (word >> _U6) & _ONES
+    near = word - letters * _FROM_A_TO_COLON  # a to f stand behind the 9 now
+    n = near & _LOW_HALVES
+    odd = ((near ^ _ZEROS) & _HIGH_HALVES) | ((((n + _SIXES) >> _U4) & _ONES) ^ letters)
+    shift = np.uint64(64 - 8 * size)
+    n = n << shift
+    pairs = ((n << _U4) | (n >> _U8)) & np.uint64(0x00FF00FF00FF00FF)
+    fours = ((pairs << _U8) | (pairs >> _U16)) & np.uint64(0x0000FFFF0000FFFF)
+    return ((fours << _U16) | (fours >> _U32)) & np.uint64(0xFFFFFFFF), odd << shift
+
+
+@kernel
+def _decimal_value(words, p, end):
+    """The number that all from p to end is when written as a C `%ld`, and whether it is one."""
+    word = words[np.uint64(p)]
+    negative = end > p and word & _BYTE == _MINUS
+    if negative:
+        p += 1
+        word = words[np.uint64(p)]
+    size = end - p
+    if size < 1 or size > 18 or (word & _BYTE == _ZERO and (size > 1 or negative)):
+        return np.int64(0), False
+    head = ((size - 1) & 7) + 1
+    word = (word ^ _ZEROS) << np.uint64(64 - 8 * head)
+    v, odd = _eight_digits(word), word | (word + _SIXES)
+    p += head
+    while p < end:
+        word = words[np.uint64(p)] ^ _ZEROS
+        v, odd = v * np.uint64(100_000_000) + _eight_digits(word), odd | word | (word + _SIXES)
+        p += 8
+    return np.int64(_U0 - v if negative else v), odd & _HIGH_HALVES == _U0
+
+
+@kernel
+def _eight_digits(word):
+    """The number of eight digits, the first in the lowest byte: tens, then hundreds, then all of them together."""
+    tens = word * np.uint64(10) + (word >> _U8)
+    lanes = np.uint64(0x000000FF000000FF)
+    high = (tens & lanes) * np.uint64(100 + (1_000_000 << 32))
+    return (high + ((tens >> _U16) & lanes) * np.uint64(1 + (10_000 << 32))) >> _U32
 
 
 @inlined
@@ -570,11 +599,9 @@ def _numbers(buf, words, p, end, row):
         if p + size > end or (words[np.uint64(p)] ^ _NUMBER_WORDS[i]) & _NUMBER_MASKS[i] != _U0:
             continue
         v0 = p + size
-        if _NUMBER_HEX[i]:
-            v, q = _hex_value(buf, v0)
-        else:
-            v, q = _decimal_value(buf, v0, end)
-        if q == v0 or q >= end or buf[q] != 32 or ((i == 1 or i == 7) and (v > 2147483647 or v < -2147483648)):
+        q = _next(words, v0, end, _BLANKS, _BLANKS, _BLANKS)
+        v, good = _hex_value(words, v0, q) if _NUMBER_HEX[i] else _decimal_value(words, v0, q)
+        if not good or q >= end or ((i == 1 or i == 7) and (v > 2147483647 or v < -2147483648)):
             return mask, p
         row[i] = v
         mask |= 1 << i
@@ -1548,26 +1575,25 @@ def gather_bits(phrases, first_field, fields, bits, out):
 
 
 @kernel
-def parse_numbers(buf, count, start, end, base, value, good):
+def parse_numbers(buf, words, count, start, end, base, value, good):
     """Read each span as a number in the kernel's own spelling; `good` says where it is one.
 
     Base 10 (`%ld`), 16 (`%lx`) or 8 (`%#o`).
     """
     for i in range(count):
-        p, stop = start[i], end[i]
+        p, stop = np.int64(start[i]), np.int64(end[i])
         if base == 10:
-            v, q = _decimal_value(buf, p, stop)
+            v, is_one = _decimal_value(words, p, stop)
         elif base == 16:
-            v, q = _hex_value(buf, p)
+            v, is_one = _hex_value(words, p, stop)
         else:
-            v, q = 0, p
-            if stop - p >= 2 and stop - p <= 10 and buf[p] == 48 and buf[p + 1] != 48:
-                q = p + 1
-                while q < stop and 48 <= buf[q] <= 55:
-                    v = v * 8 + (np.int64(buf[q]) - 48)
-                    q += 1
-        good[i] = 1 if (q == stop and stop > p) else 0
-        value[i] = v if good[i] else 0
+            v, is_one = np.int64(0), stop - p >= 2 and stop - p <= 10 and buf[p] == 48 and buf[p + 1] != 48
+            while is_one and p < stop:
+                v = v * 8 + (np.int64(buf[p]) - 48)
+                is_one = 48 <= buf[p] <= 55
+                p += 1
+        good[i] = is_one
+        value[i] = v if is_one else 0
 
 
 @kernel

@@ -32,7 +32,7 @@ class Piece:
     Pieces of one `source` continue each other; of two sources, one may hold copies of the other's records.
     """
 
-    data: bytes
+    data: bytes | memoryview
     segment: int = 1
     offset: int = 0
     position: int = 0
@@ -184,8 +184,8 @@ def find(pieces: Sequence[Piece], *, since_ms: int = EVER[0], until_ms: int = EV
             )
             account = Account(total=len(piece.data), record=-nuls, other=nuls + blank, passed=passed)
             account.nuls = nuls + blank_nuls
-            if not piece.data.endswith(b"\n"):
-                _take_back(account, piece.data, stop, places[:n], odd_places[1][:odd])
+            if not _ends_a_line(piece):
+                _take_back(account, bytes(piece.data), stop, places[:n], odd_places[1][:odd])
             accounts.append(account)
         if n <= most and odd <= room:
             break
@@ -210,9 +210,13 @@ def _take_back(account: Account, data: bytes, stop: int, places: Array, odd_ends
         account.other -= 1
 
 
+def _ends_a_line(piece: Piece) -> bool:
+    return piece.data[-1:] == b"\n"
+
+
 def _joined(pieces: Sequence[Piece]) -> tuple[scan.Block, Array]:
     """One block of all pieces, each closed by a newline, and where each begins."""
-    sizes = [len(piece.data) + (not piece.data.endswith(b"\n")) for piece in pieces]
+    sizes = [len(piece.data) + (not _ends_a_line(piece)) for piece in pieces]
     starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)
     size = int(starts[-1])
     if size > MOST_BYTES:

@@ -175,9 +175,8 @@ class Values:
             if not len(chosen):
                 continue
             values, good = np.empty(len(chosen), np.int64), np.empty(len(chosen), np.uint8)
-            scan.parse_numbers(
-                spans.buf, len(chosen), spans.value_start[chosen], spans.value_end[chosen], base, values, good
-            )
+            places = spans.value_start[chosen], spans.value_end[chosen]
+            scan.parse_numbers(spans.buf, spans.found.block.words, len(chosen), *places, base, values, good)
             good[(spans.flags[chosen] & scan.QUOTED) != 0] = 0
             good[~_in_range(self.target[chosen], values)] = 0
             self.value[chosen] = values

@@ -10,11 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit_nb import records
+from audit_nb import records, scan
 from audit_nb.events import plain, read_events
 from audit_nb.spans import Piece
 
@@ -197,3 +198,22 @@ def test_importing_the_package_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+#: How the kernel spells a number: `%ld`, `%lx`, `%#o`.
+SPELT = {10: rb"0|-?[1-9][0-9]{0,17}", 16: rb"0|[1-9a-f][0-9a-f]{0,15}", 8: rb"0[1-7][0-7]{0,8}"}
+in_digits = st.text("0123456789abcdefgAF-/:`@x ", max_size=20).map(str.encode)
+
+
+@often
+@given(st.sampled_from(sorted(SPELT)), st.lists(st.one_of(in_digits, *map(st.from_regex, SPELT.values())), max_size=9))
+def test_a_number_is_one_where_the_kernel_would_spell_it_so(base: int, texts: list[bytes]) -> None:
+    block = scan.block(b"9".join(texts))
+    ends = np.cumsum([len(text) for text in texts], dtype=np.int64) + np.arange(len(texts))
+    starts = ends - [len(text) for text in texts]
+    value, good = np.empty(len(texts), np.int64), np.empty(len(texts), np.uint8)
+    scan.parse_numbers(block.buf, block.words, len(texts), starts, ends, base, value, good)
+    spelt = [re.fullmatch(SPELT[base], text) is not None for text in texts]
+    numbers = [int(text, base) if one else 0 for text, one in zip(texts, spelt, strict=True)]
+    assert good.tolist() == spelt
+    assert value.tolist() == [number - (number >> 63 << 64) if base == 16 else number for number in numbers]
