@@ -247,7 +247,7 @@ _NUMBER_ROWS = np.array([MATRIX["syscall_nr" if name == "syscall" else name] for
 # The end of a session names what was typed when it began, and succeeds though that was nobody: login(1) goes on with
 # the account of a first, failed try.
 _CLOSING = ("USER_END", "CRED_DISP")
-_ALTERED = (MATRIX["arch"], MATRIX["cmd"])  # columns whose values are taken back after they were filled in
+_ALTERED = MATRIX["arch"], MATRIX["cmd"]  # columns whose values are taken back after they were filled in
 _HEX_NUMBERS = ("arch", "a0", "a1", "a2", "a3")
 
 
@@ -407,11 +407,12 @@ class _Builder:
     def _is_plain(self) -> Array:
         """By phrase: PLAIN, where no field of it fills the matrix, nor stands in `other` for itself; see `scan`."""
         values, spans = self.values, self.spans
-        for_itself = (values.always != 0) | (values.argument != 0) | np.isin(self.in_matrix, _ALTERED)
-        bits = (self.in_matrix >= 0) | (for_itself.astype(np.int8) << 1)
-        found = np.empty(len(spans.form), np.int64)
-        scan.gather_bits(np.arange(len(spans.form)), spans.first_field, spans.fields, bits, found)
-        return np.array([scan.PLAIN, scan.GIVEN_IS_PLAIN, scan.NOT_PLAIN, scan.NOT_PLAIN], np.uint8)[found]
+        found = np.empty(len(spans.form), np.uint8)
+        scan.mark_plain(
+            len(spans.form), spans.first_field, spans.fields, self.in_matrix, values.always, values.argument, _ALTERED,
+            found,
+        )  # fmt: skip
+        return found
 
     def _other_codes(self, record: Array, chosen: Array) -> tuple[Array, Array, Array]:
         """The codes of key, value and bytes of what stands in `other`."""
@@ -445,7 +446,7 @@ class _Builder:
         """`unread`, and how many pieces of it each event has."""
         unread: dict[int, list[str]] = {}
         chosen = keys == self.values.other_keys.code("")
-        known = self.values.other_values.texts
+        known = self.values.other_values.texts if chosen.any() else []
         for e, text in zip(event[chosen].tolist(), texts[chosen].tolist(), strict=True):
             unread.setdefault(e, []).append(known[text])
         self.unread = np.bincount(event[chosen], minlength=len(self.first))
@@ -660,6 +661,8 @@ class _Builder:
     def _by_collector(self) -> Array:
         """Events of the logins of our own collector: those of its session, and those of the sshd that let it in."""
         mine = np.zeros(len(self.first), bool)
+        if not self.known.sessions:
+            return mine
         time_ms = self.found.time_ms[self.first]
         acct, addr, exe = (self._texts(name) for name in ("acct", "addr", "exe"))
         for session in self.known.sessions:

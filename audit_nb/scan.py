@@ -1549,9 +1549,37 @@ def cut(
 
 
 @kernel
-def mark_repeated(phrases, first_field, fields, name, silent, seen_in, seen_at, always, second):
-    """Of fields of one name in one phrase: `second` are all but the first, and all that are not silent are `always`."""
-    for h in phrases:
+def spread_slots(
+    slot, flags, text_kind, targets, bases, keys, arguments, shares, text_keys, kept_twice,
+    target, base, key, argument, shared, silent, always,
+):  # fmt: skip
+    """What is known of each field from its slot; the last of each array is for text without a key, which has none.
+
+    `silent` are the fields of which the form, or the arguments, say all; of the others, those that have no column stand
+    in `other`: they are `always`, and so are those of the column `kept_twice`.
+    """
+    for f in range(slot.size):
+        s = slot[f] if slot[f] >= 0 else targets.size - 1
+        is_literal = flags[f] & LITERAL != 0
+        t = targets[s] if bases[s] == 2 or not is_literal else -1
+        target[f], base[f], argument[f], shared[f] = t, bases[s], arguments[s], shares[s]
+        key[f] = text_keys[text_kind[f]] if text_kind[f] >= 0 else keys[s]
+        silent[f] = is_literal or arguments[s] != 0
+        always[f] = (t < 0 or t == kept_twice) and not silent[f]
+
+
+@kernel
+def mark_repeated(count, first_field, fields, again, shared, name, silent, seen_in, seen_at, always, second):
+    """Of fields of one name in one phrase: `second` are all but the first, and all that are not silent are `always`.
+
+    Only phrases that have one slot `again`, or a field whose name is `shared` by slots, can have such fields.
+    """
+    for h in range(count):
+        may_have = again[h] != 0
+        for o in range(first_field[h], first_field[h + 1]):
+            may_have |= shared[fields[o]] != 0
+        if not may_have:
+            continue
         for o in range(first_field[h], first_field[h + 1]):
             f = fields[o]
             k = name[f]
@@ -1575,16 +1603,32 @@ def gather_bits(phrases, first_field, fields, bits, out):
 
 
 @kernel
-def parse_numbers(buf, words, count, start, end, base, value, good):
-    """Read each span as a number in the kernel's own spelling; `good` says where it is one.
+def mark_plain(count, first_field, fields, in_matrix, always, argument, altered, out):
+    """What `find_others` may pass over of each phrase: PLAIN, GIVEN_IS_PLAIN or NOT_PLAIN."""
+    for h in range(count):
+        fills = for_itself = False
+        for o in range(first_field[h], first_field[h + 1]):
+            f = fields[o]
+            m = in_matrix[f]
+            fills |= m >= 0
+            for_itself |= always[f] != 0 or argument[f] != 0 or m == altered[0] or m == altered[1]
+        out[h] = NOT_PLAIN if for_itself else (GIVEN_IS_PLAIN if fills else PLAIN)
 
-    Base 10 (`%ld`), 16 (`%lx`) or 8 (`%#o`).
+
+@kernel
+def parse_numbers(buf, words, start, end, flags, base, target, lowest, highest, value, odd):
+    """Read each field that has a column as a number of its base, 10 (`%ld`), 16 (`%lx`) or 8 (`%#o`).
+
+    Those that are not spelt as the kernel spells them, or that their column cannot hold, go to `odd`; returns how many.
     """
-    for i in range(count):
-        p, stop = np.int64(start[i]), np.int64(end[i])
-        if base == 10:
+    n = 0
+    for f in range(base.size):
+        p, stop, t = np.int64(start[f]), np.int64(end[f]), target[f]
+        if t < 0 or base[f] < 8:
+            continue
+        if base[f] == 10:
             v, is_one = _decimal_value(words, p, stop)
-        elif base == 16:
+        elif base[f] == 16:
             v, is_one = _hex_value(words, p, stop)
         else:
             v, is_one = np.int64(0), stop - p >= 2 and stop - p <= 10 and buf[p] == 48 and buf[p + 1] != 48
@@ -1592,8 +1636,12 @@ def parse_numbers(buf, words, count, start, end, base, value, good):
                 v = v * 8 + (np.int64(buf[p]) - 48)
                 is_one = 48 <= buf[p] <= 55
                 p += 1
-        good[i] = is_one
-        value[i] = v if is_one else 0
+        if is_one and not flags[f] & QUOTED and lowest[t] <= v <= highest[t]:
+            value[f] = v
+        else:
+            odd[n] = f
+            n += 1
+    return n
 
 
 @kernel

@@ -24,6 +24,11 @@ Array = np.ndarray[Any, Any]
 MATRIX = {name: i for i, name in enumerate((*columns.NUMBER_COLUMNS, *columns.TEXT_COLUMNS))}
 MEMBERS = {name: 1000 + i for i, name in enumerate((*columns.PATH_NUMBERS, *columns.PATH_TEXTS))}
 _NAME_OF = {number: name for name, number in (MATRIX | MEMBERS).items()}
+#: What each of them can hold and give back; see `columns.fits`.
+_LOWEST, _HIGHEST = (np.full(max(_NAME_OF) + 1, bound, np.int64) for bound in (-(2**63), 2**63 - 1))
+_LOWEST[[(MATRIX | MEMBERS)[name] for name in (*columns.ID_COLUMNS, "ouid", "ogid")]] = 0
+_SMALL = [(MATRIX | MEMBERS)[name] for name in columns.SMALL]
+_LOWEST[_SMALL], _HIGHEST[_SMALL] = -(2**31), 2**31 - 1
 _FEW = 2048
 CONTINUES = -2  # the arguments of a record that goes on where another one ended, see `Values.argv_of`
 #: The keys of text that stands without one; what no field explains has an empty key.
@@ -56,7 +61,6 @@ class Values:
         self.arguments, self.argv = Words(), Lists()  # an argv is a list of numbers of arguments
         n = len(spans.slot)
         self.value = np.full(n, -1, np.int64)
-        self.always = np.zeros(n, np.uint8)
         self.value_code, self.raw_code = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
         self.argument_code = np.full(n, -1, np.int32)  # where the text alone gives back what was written
         self._read_slots()
@@ -72,7 +76,7 @@ class Values:
         """What each distinct (type, key) is; the last entry of each list is for text without a key."""
         slots = self.spans.slots
         targets = np.full(len(slots) + 1, -1, np.int32)
-        bases, arguments = np.zeros(len(slots) + 1, np.int32), np.zeros(len(slots) + 1, np.uint8)
+        bases, arguments = np.zeros(len(slots) + 1, np.int8), np.zeros(len(slots) + 1, np.uint8)
         keys = np.full(len(slots) + 1, -1, np.int32)
         self.slot_names: list[tuple[str, str]] = []
         for i, (kind, enriched, key) in enumerate(slots):
@@ -84,16 +88,16 @@ class Values:
             if target is not None:
                 targets[i] = MEMBERS[target.column] if name == "PATH" else MATRIX[target.column]
                 bases[i] = target.base
-        slot = self.spans.slot
-        self.target, self.base, self.key_code, self.argument = targets[slot], bases[slot], keys[slot], arguments[slot]
-        self.shared = self._shared_names(targets)[slot]
-        names = np.array([self.other_keys.code(_TEXT_KEYS[kind]) for kind in range(len(_TEXT_KEYS))], np.int32)
-        without = np.flatnonzero(self.spans.text_kind >= 0)
-        self.key_code[without] = names[self.spans.text_kind[without]]
-        literal = (self.spans.flags & scan.LITERAL) != 0
-        self.target[literal & (self.base != 2)] = -1
-        self.silent = literal | (self.argument != 0)
-        self.always[((self.target < 0) | (self.target == MATRIX["data"])) & ~self.silent] = 1
+        text_keys = np.array([self.other_keys.code(_TEXT_KEYS[kind]) for kind in range(len(_TEXT_KEYS))], np.int32)
+        spans, n = self.spans, len(self.spans.slot)
+        self.target, self.key_code = np.empty(n, np.int32), np.empty(n, np.int32)
+        self.base, self.always = np.empty(n, np.int8), np.empty(n, np.uint8)
+        self.argument, self.shared, self.silent = (np.empty(n, np.uint8) for _ in range(3))
+        scan.spread_slots(
+            spans.slot, spans.flags, spans.text_kind, targets, bases, keys, arguments, self._shared_names(targets),
+            text_keys, MATRIX["data"], self.target, self.base, self.key_code, self.argument, self.shared, self.silent,
+            self.always,
+        )  # fmt: skip
 
     def _shared_names(self, targets: Array) -> Array:
         """By slot: whether another slot of its record type has the same key, or fills the same member of `paths`."""
@@ -123,21 +127,14 @@ class Values:
     def _mark_repeated(self) -> None:
         """Two fields of one name, or for one member of `paths`: the first fills the column, both are kept in order."""
         spans = self.spans
-        phrases = np.flatnonzero(spans.again)
-        if self.shared.any():
-            found = np.empty(len(spans.form), np.int64)
-            every = np.arange(len(spans.form))
-            scan.gather_bits(every, spans.first_field, spans.fields, self.shared.view(np.uint8), found)
-            phrases = np.flatnonzero(spans.again | found)
-        if not len(phrases):
-            return
         keys = len(self.other_keys)
         name = np.where(self.target >= 1000, self.target - 1000 + keys, self.key_code)  # several keys fill `caps`
         seen_in, seen_at = np.full(keys + len(MEMBERS), -1, np.int64), np.zeros(keys + len(MEMBERS), np.int64)
         second = np.zeros(len(name), np.uint8)
         scan.mark_repeated(
-            phrases, spans.first_field, spans.fields, name, self.silent, seen_in, seen_at, self.always, second
-        )
+            len(spans.form), spans.first_field, spans.fields, spans.again, self.shared, name, self.silent, seen_in,
+            seen_at, self.always, second,
+        )  # fmt: skip
         self.target[(second != 0) & (self.target >= 1000)] = -1
 
     def _names_of_numbers(self) -> Array:
@@ -170,18 +167,13 @@ class Values:
     def _read_numbers(self) -> None:
         """Numbers in the kernel's spelling become values; others are kept as written, and read if Python can."""
         spans = self.spans
-        for base in (10, 16, 8):
-            chosen = np.flatnonzero((self.base == base) & (self.target >= 0))
-            if not len(chosen):
-                continue
-            values, good = np.empty(len(chosen), np.int64), np.empty(len(chosen), np.uint8)
-            places = spans.value_start[chosen], spans.value_end[chosen]
-            scan.parse_numbers(spans.buf, spans.found.block.words, len(chosen), *places, base, values, good)
-            good[(spans.flags[chosen] & scan.QUOTED) != 0] = 0
-            good[~_in_range(self.target[chosen], values)] = 0
-            self.value[chosen] = values
-            for f in chosen[good == 0].tolist():
-                self._read_odd_number(f, base)
+        odd = np.empty(len(self.base), np.int32)
+        n = scan.parse_numbers(
+            spans.buf, spans.found.block.words, spans.value_start, spans.value_end, spans.flags, self.base, self.target,
+            _LOWEST, _HIGHEST, self.value, odd,
+        )  # fmt: skip
+        for f in odd[:n].tolist():
+            self._read_odd_number(f, int(self.base[f]))
 
     def _read_odd_number(self, f: int, base: int) -> None:
         """A number that is not spelt as the kernel spells it (`007`, `-1` for unset, a name): kept as written."""
@@ -443,13 +435,6 @@ def first_places(numbers: Array) -> Array:
     first = np.zeros(numbers.max(initial=-1) + 1, np.int64)
     first[numbers[::-1]] = np.arange(len(numbers))[::-1]
     return first
-
-
-def _in_range(target: Array, values: Array) -> Array:
-    """Where the target's column can hold the value and give it back; see `columns.fits`."""
-    unsigned = np.isin(target, [(MATRIX | MEMBERS)[name] for name in (*columns.ID_COLUMNS, "ouid", "ogid")])
-    small = np.isin(target, [(MATRIX | MEMBERS)[name] for name in columns.SMALL])
-    return ~(unsigned & (values < 0)) & ~(small & ((values < -(2**31)) | (values >= 2**31)))
 
 
 def _odd_number(text: str, base: int) -> int | None:

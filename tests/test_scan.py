@@ -208,12 +208,15 @@ in_digits = st.text("0123456789abcdefgAF-/:`@x ", max_size=20).map(str.encode)
 @often
 @given(st.sampled_from(sorted(SPELT)), st.lists(st.one_of(in_digits, *map(st.from_regex, SPELT.values())), max_size=9))
 def test_a_number_is_one_where_the_kernel_would_spell_it_so(base: int, texts: list[bytes]) -> None:
-    block = scan.block(b"9".join(texts))
-    ends = np.cumsum([len(text) for text in texts], dtype=np.int64) + np.arange(len(texts))
+    n, block = len(texts), scan.block(b"9".join(texts))
+    ends = np.cumsum([len(text) for text in texts], dtype=np.int64) + np.arange(n)
     starts = ends - [len(text) for text in texts]
-    value, good = np.empty(len(texts), np.int64), np.empty(len(texts), np.uint8)
-    scan.parse_numbers(block.buf, block.words, len(texts), starts, ends, base, value, good)
+    value, odd = np.zeros(n, np.int64), np.empty(n, np.int32)
+    places = starts.astype(np.int32), ends.astype(np.int32)
+    flags, bases, targets = np.zeros(n, np.uint8), np.full(n, base, np.int8), np.zeros(n, np.int32)
+    bounds = np.array([-(2**63)]), np.array([2**63 - 1])
+    count = scan.parse_numbers(block.buf, block.words, *places, flags, bases, targets, *bounds, value, odd)
     spelt = [re.fullmatch(SPELT[base], text) is not None for text in texts]
     numbers = [int(text, base) if one else 0 for text, one in zip(texts, spelt, strict=True)]
-    assert good.tolist() == spelt
+    assert odd[:count].tolist() == [place for place, one in enumerate(spelt) if not one]
     assert value.tolist() == [number - (number >> 63 << 64) if base == 16 else number for number in numbers]

@@ -104,7 +104,7 @@ def _shown(argv: pa.ListArray) -> pa.StringArray:
 def _quoted(words: pa.StringArray) -> pa.StringArray:
     data, offsets = bytes_of(words)
     said = _SAYS[data]
-    places = np.flatnonzero(said)
+    places = np.flatnonzero(said != 0)
     said, word = said[places], np.searchsorted(offsets, places, side="right") - 1
     needs = offsets[1:] == offsets[:-1]  # nothing at all needs quotes, too
     needs[word[said & _QUOTES > 0]] = True

@@ -46,7 +46,8 @@ def suspects(lines: pa.StringArray, *, cut: Array | None = None) -> Array:
     says, quotes = np.empty(len(lines), np.uint64), np.empty(len(lines), np.int32)
     scan.find_words(data, offsets, *asked.tables, says, quotes)
     text = data.tobytes()
-    for letter, bit in asked.beyond_ascii.items():
+    beyond_ascii = {} if text.isascii() else asked.beyond_ascii
+    for letter, bit in beyond_ascii.items():
         if letter.encode() in text:
             says[pc.match_substring(lines, letter).to_numpy(zero_copy_only=False)] |= np.uint64(bit)
     says[quotes >= _DEEPEST] |= np.uint64(DEEP)
