@@ -30,9 +30,8 @@ class _Remembered:
 
     def masked(self, lines: list[str | None], mask: Callable[[pa.Array], list[str | None]]) -> pa.StringArray:
         """What `mask` makes of the texts at these places, asked only where the text is not known yet."""
-        known = self._masked
-        new = [place for place, line in enumerate(lines) if line not in known]
-        found = [known.get(line) for line in lines]
+        found = [self._masked.get(line, _UNKNOWN) for line in lines]
+        new = [place for place, one in enumerate(found) if one is _UNKNOWN]
         if new:
             made = mask(pa.array(new, pa.int64()))
             for place, one in zip(new, made, strict=True):
@@ -41,7 +40,7 @@ class _Remembered:
         return pa.array(found, pa.string())
 
     def _add(self, lines: list[str | None], masked: list[str | None]) -> None:
-        self._size += 2 * sum(len(line or "") for line in lines)
+        self._size += 2 * sum(map(len, filter(None, lines)))
         if self._size > _REMEMBERED:
             self._masked, self._size = {}, 0
         else:
@@ -49,6 +48,7 @@ class _Remembered:
 
 
 _REMEMBERED = 32 << 20  # characters
+_UNKNOWN = object()
 _commands, _texts = _Remembered(), _Remembered()
 
 

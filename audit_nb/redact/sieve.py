@@ -45,10 +45,9 @@ def suspects(lines: pa.StringArray, *, cut: Array | None = None) -> Array:
         return np.zeros(len(lines), bool)
     says, quotes = np.empty(len(lines), np.uint64), np.empty(len(lines), np.int32)
     scan.find_words(data, offsets, *asked.tables, says, quotes)
-    text = data.tobytes()
-    beyond_ascii = {} if text.isascii() else asked.beyond_ascii
-    for letter, bit in beyond_ascii.items():
-        if letter.encode() in text:
+    beyond_ascii = data[data >= 128].tobytes()  # few bytes mostly, and all that such a letter consists of
+    for letter, bit in asked.beyond_ascii.items():
+        if letter.encode() in beyond_ascii:
             says[pc.match_substring(lines, letter).to_numpy(zero_copy_only=False)] |= np.uint64(bit)
     says[quotes >= _DEEPEST] |= np.uint64(DEEP)
     found = says & np.uint64(ANYTHING) != 0
