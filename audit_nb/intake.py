@@ -423,8 +423,15 @@ def _totals(held: Mapping[int, Held], malformed: pa.Table) -> dict[str, int]:
 _NEAR = ("time", "time_ms", "serial", "offset", "pid", "ppid", "paths.list.element.inode")
 _VARIED = ("exit", "a0", "a1", "a2", "a3", "syscall_nr", "records.list.element.gap", "records.list.element.length")
 # Texts of many kinds are worth zstd, and so are lists; numbers without a dictionary LZ4. What is left is a few
-# kilobytes of each column, and to compress them would take as long as all the rest of their writing.
+# kilobytes of each column, and to compress them would take as long as all the rest of their writing: so it is with
+# those members of lists that say the same few things again and again.
 _TEXTS = ("comm", "exe", "cwd", "proctitle", "command", "acct", "account", "kinds")
+_FEW = (
+    "keys.list.element",
+    "other.list.element.record",
+    *(f"paths.list.element.{member.name}" for member in events.PATH if member.name not in ("name", "inode")),
+    *(f"socket.{member.name}" for member in events.SOCKET if member.name != "saddr"),
+)
 _ASKED_BY_RANGE = ["time", "time_ms", "serial"]  # statistics of more would cost a third of the writing
 
 
@@ -446,7 +453,7 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 
 
 def _compression(leaf: str) -> str:
-    if "." in leaf or leaf in _TEXTS:
+    if ("." in leaf or leaf in _TEXTS) and leaf not in _FEW:
         return "zstd"
     return "lz4" if leaf in _NEAR or leaf in _VARIED else "none"
 
