@@ -432,24 +432,57 @@ _FEW = (
     *(f"paths.list.element.{member.name}" for member in events.PATH if member.name not in ("name", "inode")),
     *(f"socket.{member.name}" for member in events.SOCKET if member.name != "saddr"),
 )
+_WORTH_A_WORD = 4  # rows on average: of fewer, a dictionary costs more than it saves, in time and in bytes
 _ASKED_BY_RANGE = ["time", "time_ms", "serial"]  # statistics of more would cost a third of the writing
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
     """Write a table as a file that nobody reads before it was synced."""
+    table, spelt_out = _spelt_out(table)
     leaves = [leaf for field in table.schema for leaf in _leaves(field.name, field.type)]
     with files.written_unsynced(path) as file:
         pq.write_table(
             table,
             file,
-            compression={leaf: _compression(leaf) for leaf in leaves},
+            compression={leaf: "zstd" if leaf in spelt_out else _compression(leaf) for leaf in leaves},
             store_schema=False,
             row_group_size=100_000,
             write_batch_size=65_536,
             write_statistics=[name for name in _ASKED_BY_RANGE if name in table.column_names],
-            use_dictionary=[leaf for leaf in leaves if leaf not in (*_NEAR, *_VARIED)],
+            use_dictionary=[leaf for leaf in leaves if leaf not in (*_NEAR, *_VARIED, *spelt_out)],
             column_encoding={leaf: "DELTA_BINARY_PACKED" for leaf in leaves if leaf in _NEAR},
         )
+
+
+def _spelt_out(table: pa.Table) -> tuple[pa.Table, set[str]]:
+    """The table without the dictionaries of leaves that hardly repeat, and the names of these leaves.
+
+    Each word of a dictionary is looked up in it once more when it is written, and then the rows' numbers come on top.
+    """
+    found: set[str] = set()
+    for i, field in enumerate(table.schema):
+        if table.column(i).num_chunks == 1 and _holds_words(field.type):
+            kind = _as_written(field.name, table.column(i).chunk(0), found)
+            if kind != field.type:
+                table = table.set_column(i, field.name, table.column(i).cast(kind))
+    return table, found
+
+
+def _holds_words(kind: pa.DataType) -> bool:
+    return pa.types.is_dictionary(kind) or pa.types.is_nested(kind)
+
+
+def _as_written(name: str, array: pa.Array, found: set[str]) -> pa.DataType:
+    """The type in which a field is written; its leaves that hardly repeat are added to `found`."""
+    if pa.types.is_list(array.type):
+        return pa.list_(_as_written(f"{name}.list.element", array.values, found))
+    if pa.types.is_struct(array.type):
+        members = [(one.name, array.field(i)) for i, one in enumerate(array.type)]
+        return pa.struct([(one, _as_written(f"{name}.{one}", member, found)) for one, member in members])
+    if not pa.types.is_dictionary(array.type) or len(array.dictionary) * _WORTH_A_WORD <= len(array):
+        return array.type
+    found.add(name)
+    return array.type.value_type
 
 
 def _compression(leaf: str) -> str:

@@ -1657,6 +1657,26 @@ def intern_values(buf, words, count, start, end, kind, seed, number, table, hash
     return n
 
 
+@kernel
+def spread_codes(chosen, number, base, target, codes, same, value, always, wanted):
+    """Give each chosen field what was found of its distinct value; `wanted` are the values that stand in `other`."""
+    for i in range(chosen.size):
+        f, m = chosen[i], number[i]
+        if base[f] == 0 and target[f] >= 0:
+            value[f] = codes[m]
+        if not same[m]:
+            always[f] = 1
+        if always[f]:
+            wanted[m] = True
+
+
+@kernel
+def spread_others(chosen, number, codes, value_code, raw_code):
+    """Give each chosen field the codes that its distinct value has in `other`."""
+    for i in range(chosen.size):
+        value_code[chosen[i]], raw_code[chosen[i]] = codes[number[i], 0], codes[number[i], 1]
+
+
 # How a value becomes text: as it stands, from hexadecimal, from that of a proctitle, or only in Python.
 AS_WRITTEN, FROM_HEX, FROM_PROCTITLE, IN_PYTHON = 0, 1, 2, 3
 

@@ -224,13 +224,10 @@ class Values:
         quoted = (spans.flags[example] & scan.QUOTED) != 0
         copies = texts.copy(spans, example, modes[spans.slot[example], quoted.astype(np.int8)])
         codes, same = self._column_codes(example, copies)
-        fills = (self.base[chosen] == 0) & (self.target[chosen] >= 0)
-        self.value[chosen[fills]] = codes[number[fills]]
-        self.always[chosen[~same[number]]] = 1
         also_other = np.zeros(len(example), bool)
-        also_other[number[self.always[chosen] != 0]] = True
+        scan.spread_codes(chosen, number, self.base, self.target, codes, same, self.value, self.always, also_other)
         others = self._codes_in_other(example, copies, also_other)
-        self.value_code[chosen], self.raw_code[chosen] = others[number].T
+        scan.spread_others(chosen, number, others, self.value_code, self.raw_code)
 
     def _column_codes(self, example: Array, copies: texts.Copies) -> tuple[Array, Array]:
         """The code of each distinct value in its column, and whether the column's text gives back what was written."""
