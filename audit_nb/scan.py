@@ -1569,10 +1569,13 @@ def spread_slots(
 
 
 @kernel
-def mark_repeated(count, first_field, fields, again, shared, name, silent, seen_in, seen_at, always, second):
-    """Of fields of one name in one phrase: `second` are all but the first, and all that are not silent are `always`.
+def mark_repeated(
+    count, first_field, fields, again, shared, key, target, member, silent, seen_in, seen_at, second, always
+):  # fmt: skip
+    """Fields of one name in one phrase: the first has the column, `second` are the others, none silent is not `always`.
 
-    Only phrases that have one slot `again`, or a field whose name is `shared` by slots, can have such fields.
+    Several keys fill one member of `paths`, which are the targets from `member` on; these bear its name. Only phrases
+    that have one slot `again`, or a field whose name is `shared` by slots, can have such fields.
     """
     for h in range(count):
         may_have = again[h] != 0
@@ -1582,7 +1585,7 @@ def mark_repeated(count, first_field, fields, again, shared, name, silent, seen_
             continue
         for o in range(first_field[h], first_field[h + 1]):
             f = fields[o]
-            k = name[f]
+            k = key[f] if target[f] < member else seen_in.size - 1 - (target[f] - member)
             if seen_in[k] == h:
                 g = seen_at[k]
                 second[f] = 1
@@ -1590,6 +1593,9 @@ def mark_repeated(count, first_field, fields, again, shared, name, silent, seen_
                 always[g] |= not silent[g]
             seen_in[k] = h
             seen_at[k] = f
+    for f in range(key.size):
+        if second[f] and target[f] >= member:
+            target[f] = -1
 
 
 @kernel
@@ -1655,6 +1661,44 @@ def intern_values(buf, words, count, start, end, kind, seed, number, table, hash
             n += 1
         number[i] = k
     return n
+
+
+@kernel
+def intern_fields(
+    words, chosen, start, end, kind, text_kind, flags, target, seed, number, example, table, hashes, kinds, starts, ends
+):  # fmt: skip
+    """Number the distinct values of these fields; returns how many. `example` is the first field of each.
+
+    Values differ where the bytes do, or the field's kind, its `text_kind`, its quotes, or whether it has a column.
+    """
+    n = np.int64(0)
+    for i in range(chosen.size):
+        f = chosen[i]
+        whole = np.int64(kind[i]) + 1 << 5 | np.int64(text_kind[f]) + 1 << 2
+        whole |= (2 if target[f] >= 0 else 0) | (1 if flags[f] & QUOTED else 0)
+        first, last = np.int64(start[f]), np.int64(end[f])
+        k = _intern(words, first, last, whole, seed, table, hashes, kinds, starts, ends, n)
+        if k == n:
+            example[n] = f
+            n += 1
+        number[i] = k
+    return n
+
+
+@kernel
+def sort_by_kind(kind, taken, order, local):
+    """Sort by kinds, which are small numbers, and number those of each; `taken` says where each kind ends."""
+    for i in range(kind.size):
+        local[i] = taken[kind[i]]
+        taken[kind[i]] += 1
+    end = 0
+    for k in range(taken.size):
+        end += taken[k]
+        taken[k] = end - taken[k]
+    for i in range(kind.size):
+        order[taken[kind[i]] + local[i]] = i
+    for k in range(taken.size):
+        taken[k] = taken[k + 1] if k + 1 < taken.size else end
 
 
 @kernel

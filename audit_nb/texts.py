@@ -166,7 +166,7 @@ def number(
 ) -> tuple[Array, dict[int, pa.Array]]:
     """Number the distinct texts of each kind from 0; returns each text's number, and the texts of each kind.
 
-    A kind is a number below 32,768.
+    A kind is a small number.
     """
     n = len(start)
     interned = Interned(n)
@@ -174,15 +174,16 @@ def number(
     interned.count = count = scan.intern_values(
         pool.buf, pool.words, n, start, end, kinds.astype(np.int32), seed, numbers, *interned.arrays
     )
-    by_kind = np.argsort(interned.kind[:count].astype(np.int16), kind="stable")  # NumPy sorts these by their digits
-    sorted_kinds = interned.kind[:count][by_kind]
-    bounds = np.flatnonzero(np.diff(sorted_kinds, prepend=-(2**31))) if count else np.zeros(0, np.int64)
-    local = np.empty(count, np.int32)
-    arrays: dict[int, pa.Array] = {}
-    for a, b in zip(bounds, np.append(bounds[1:], count), strict=False):
-        mine = by_kind[a:b]
-        local[mine] = np.arange(b - a)
-        arrays[int(sorted_kinds[a])] = _gathered(pool, interned.start[mine], interned.end[mine], kind)
+    kinds = interned.kind[:count]
+    ends = np.zeros(int(kinds.max(initial=-1)) + 1, np.int64)
+    by_kind, local = np.empty(count, np.int32), np.empty(count, np.int32)
+    scan.sort_by_kind(kinds, ends, by_kind, local)
+    begin, arrays = 0, {}
+    for one, stop in enumerate(ends.tolist()):
+        if stop > begin:
+            mine = by_kind[begin:stop]
+            arrays[one] = _gathered(pool, interned.start[mine], interned.end[mine], kind)
+        begin = stop
     return local[numbers], arrays
 
 

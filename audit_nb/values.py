@@ -126,16 +126,12 @@ class Values:
 
     def _mark_repeated(self) -> None:
         """Two fields of one name, or for one member of `paths`: the first fills the column, both are kept in order."""
-        spans = self.spans
-        keys = len(self.other_keys)
-        name = np.where(self.target >= 1000, self.target - 1000 + keys, self.key_code)  # several keys fill `caps`
-        seen_in, seen_at = np.full(keys + len(MEMBERS), -1, np.int64), np.zeros(keys + len(MEMBERS), np.int64)
-        second = np.zeros(len(name), np.uint8)
+        spans, names = self.spans, len(self.other_keys) + len(MEMBERS)
         scan.mark_repeated(
-            len(spans.form), spans.first_field, spans.fields, spans.again, self.shared, name, self.silent, seen_in,
-            seen_at, self.always, second,
+            len(spans.form), spans.first_field, spans.fields, spans.again, self.shared, self.key_code, self.target,
+            min(MEMBERS.values()), self.silent, np.full(names, -1, np.int64), np.empty(names, np.int64),
+            np.zeros(len(self.target), np.uint8), self.always,
         )  # fmt: skip
-        self.target[(second != 0) & (self.target >= 1000)] = -1
 
     def _names_of_numbers(self) -> Array:
         """By phrase: the bits (see `scan.NUMBERS`) of the numbers whose names its own fields bear."""
@@ -275,18 +271,13 @@ class Values:
     def _distinct(self, chosen: Array, slot: Array | None = None) -> tuple[Array, Array]:
         """The number of each field's (slot, quoting, value) among the distinct ones; one field for each of those."""
         spans, n = self.spans, len(chosen)
-        slot = spans.slot[chosen] if slot is None else slot
-        kind = ((slot.astype(np.int64) + 1) * 16 + (spans.text_kind[chosen] + 1)) * 2
-        kind += ((spans.flags[chosen] & scan.QUOTED) != 0) + (self.target[chosen] >= 0) * 2**28
-        distinct = Interned(n)
-        number = np.empty(n, np.int32)
-        distinct.count = scan.intern_values(
-            spans.buf, spans.found.block.words, n, spans.value_start[chosen], spans.value_end[chosen],
-            kind.astype(np.int32), spans.seed, number, *distinct.arrays,
+        found, number, example = Interned(n), np.empty(n, np.int32), np.empty(n, np.int64)
+        count = scan.intern_fields(
+            spans.found.block.words, chosen, spans.value_start, spans.value_end,
+            spans.slot[chosen] if slot is None else slot, spans.text_kind, spans.flags, self.target, spans.seed,
+            number, example, *found.arrays,
         )  # fmt: skip
-        example = np.empty(distinct.count, np.int64)
-        example[number[::-1]] = chosen[::-1]
-        return number, example
+        return number, example[:count]
 
     def _other(self, f: int) -> tuple[int, int]:
         """The codes of a field in `other`: its value, its bytes where the value does not give them back (else -1)."""

@@ -6,7 +6,8 @@ The family and every number of the host's own are in the host's byte order, port
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from audit_nb.fields import tables
@@ -40,9 +41,10 @@ def decode_socket(hex_text: str, little_endian: bool) -> Socket | None:
     number = int.from_bytes(data[:2], order)
     family = _families().get(number, f"unknown({number})")
     decoder = DECODERS.get(family)
-    return replace(decoder(data, order), family=family) if decoder else Socket(family)
+    return decoder(family, data, order) if decoder else Socket(family)
 
 
+@cache
 def _families() -> dict[int, str]:
     return dict(tables.constants("family"))
 
@@ -52,9 +54,9 @@ def _order(data: bytes, little_endian: bool) -> Order:
     told: Order = "little" if little_endian else "big"
     other: Order = "big" if little_endian else "little"
     families = _families()
-    if int.from_bytes(data[:2], told) not in families and int.from_bytes(data[:2], other) in families:
-        return other
-    return told
+    if int.from_bytes(data[:2], told) in families or int.from_bytes(data[:2], other) not in families:
+        return told
+    return other
 
 
 def _number(data: bytes, start: int, end: int, order: Order) -> int | None:
@@ -70,42 +72,42 @@ def _text(number: int | None) -> str | None:
     return None if number is None else str(number)
 
 
-def _local(data: bytes, order: Order) -> Socket:
+def _local(family: str, data: bytes, order: Order) -> Socket:
     name = data[2:]
     if not name.strip(b"\0"):
-        return Socket("")
+        return Socket(family)
     if name[0] == 0:
         # The length of an abstract name is that of the address; records pad it with NUL, which is cut here.
-        return Socket("", path="@" + readable(name[1:].rstrip(b"\0").replace(b"\0", b"@")))
-    return Socket("", path=readable(name.split(b"\0")[0]))
+        return Socket(family, path="@" + readable(name[1:].rstrip(b"\0").replace(b"\0", b"@")))
+    return Socket(family, path=readable(name.split(b"\0")[0]))
 
 
-def _inet(data: bytes, order: Order) -> Socket:
+def _inet(family: str, data: bytes, order: Order) -> Socket:
     address = socket.inet_ntop(socket.AF_INET, data[4:8]) if len(data) >= 8 else None
-    return Socket("", address=address, port=_number(data, 2, 4, "big"))
+    return Socket(family, address=address, port=_number(data, 2, 4, "big"))
 
 
-def _inet6(data: bytes, order: Order) -> Socket:
+def _inet6(family: str, data: bytes, order: Order) -> Socket:
     address = socket.inet_ntop(socket.AF_INET6, data[8:24]) if len(data) >= 24 else None
     scope = _number(data, 24, 28, order)
     if address and scope and address.startswith("fe80:"):
         address += f"%{scope}"
-    return Socket("", address=address, port=_number(data, 2, 4, "big"))
+    return Socket(family, address=address, port=_number(data, 2, 4, "big"))
 
 
-def _netlink(data: bytes, order: Order) -> Socket:
-    return Socket("", address=_text(_number(data, 4, 8, order)))
+def _netlink(family: str, data: bytes, order: Order) -> Socket:
+    return Socket(family, address=_text(_number(data, 4, 8, order)))
 
 
-def _vsock(data: bytes, order: Order) -> Socket:
-    return Socket("", address=_text(_number(data, 8, 12, order)), port=_port(_number(data, 4, 8, order)))
+def _vsock(family: str, data: bytes, order: Order) -> Socket:
+    return Socket(family, address=_text(_number(data, 8, 12, order)), port=_port(_number(data, 4, 8, order)))
 
 
-def _packet(data: bytes, order: Order) -> Socket:
-    return Socket("", address=_text(_number(data, 4, 8, order)), port=_number(data, 2, 4, "big"))
+def _packet(family: str, data: bytes, order: Order) -> Socket:
+    return Socket(family, address=_text(_number(data, 4, 8, order)), port=_number(data, 2, 4, "big"))
 
 
-DECODERS: dict[str, Callable[[bytes, Order], Socket]] = {
+DECODERS: dict[str, Callable[[str, bytes, Order], Socket]] = {
     "local": _local,
     "inet": _inet,
     "inet6": _inet6,
