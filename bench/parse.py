@@ -217,30 +217,36 @@ from audit_nb.redact import arrays
 from audit_nb.spans import Piece
 from audit_nb.survey import part_bytes
 
-def parts(log, most):
-    begin = 0
-    while begin < len(log):
-        end = log.find(b"\\n", min(begin + most, len(log) - 1)) + 1 or len(log)
-        yield begin, end
-        begin = end
+def parts(path, most):
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as log:
+        begin = 0
+        while begin < len(log):
+            end = log.find(b"\\n", min(begin + most, len(log) - 1)) + 1 or len(log)
+            yield begin, end
+            begin = end
 
-def read(log, number, begin, end):
-    with memoryview(log) as whole, whole[begin:end] as data:
+def read(source, number, begin, end):
+    over = begin % mmap.ALLOCATIONGRANULARITY
+    with (
+        open(source, "rb") as file,
+        mmap.mmap(file.fileno(), end - begin + over, prot=mmap.PROT_READ, offset=begin - over) as log,
+        memoryview(log) as mapped,
+        mapped[over:] as data,
+    ):
         parsed = events.read_events((Piece(one, number + 1) for one in [data]), host="web01")
     path = Path(sys.argv[3], f"{number:04d}.parquet")
     write_parquet(path, parsed.events)
     return path, len(parsed.events)
 
-def whole(path):
+def whole(source):
     cores = len(os.sched_getaffinity(0))
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as log:
-        with ThreadPoolExecutor(cores) as pool:
-            waiting, made = [], []
-            for number, part in enumerate(parts(log, part_bytes(len(log), cores))):
-                waiting.append(pool.submit(read, log, number, *part))
-                if len(waiting) > cores:
-                    made.append(waiting.pop(0).result())
-            made += [one.result() for one in waiting]
+    with ThreadPoolExecutor(cores) as pool:
+        waiting, made = [], []
+        for number, part in enumerate(parts(source, part_bytes(os.path.getsize(source), cores))):
+            waiting.append(pool.submit(read, source, number, *part))
+            if len(waiting) > cores:
+                made.append(waiting.pop(0).result())
+        made += [one.result() for one in waiting]
     files.sync_all([path for path, _ in made])
     return sum(events for _, events in made)
 
