@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,6 +22,7 @@ from audit_nb.archive import Archive
 from audit_nb.errors import UsageError
 from audit_nb.events import SCHEMA, Known, plain, read_events
 from audit_nb.fields import IdMap
+from audit_nb.intake import write_parquet
 from audit_nb.spans import Piece
 from audit_nb.survey import Window
 
@@ -548,3 +550,32 @@ print(folder, oct(stat.S_IMODE(os.stat(folder).st_mode)), len(os.listdir(folder)
     folder, mode, spilled = told.stdout.split()
     assert (mode, spilled, Path(folder).exists()) == ("0o700", "True", False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_words_that_come_again_get_a_dictionary(tmp_path: Path):
+    """Whatever its lists and nulls, a part of a table comes back as it was, the words of texts that vary in their rows."""
+    varied = [f"worker-{n}" if n % 7 else None for n in range(100)]
+    usual = ["/bin/sh" if n % 3 else None for n in range(100)]
+    words = pa.array(varied).dictionary_encode(), pa.array(usual).dictionary_encode()
+    offsets = pa.array([0, 3, 3, 40, None, 70, 100], pa.int32())
+    table = pa.table(
+        {
+            "comm": words[0][:6],
+            "exe": words[1][:6],
+            "argv": pa.ListArray.from_arrays(offsets, words[0]),
+            "keys": pa.ListArray.from_arrays(offsets, words[1]),
+            "paths": pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays([*words], names=["name", "dev"])),
+        }
+    ).slice(1)
+    write_parquet(tmp_path / "part.parquet", table)
+    assert pq.read_table(tmp_path / "part.parquet").to_pylist() == table.to_pylist()
+    row_group = pq.ParquetFile(tmp_path / "part.parquet").metadata.row_group(0)
+    columns = [row_group.column(i) for i in range(row_group.num_columns)]
+    assert {column.path_in_schema: column.has_dictionary_page for column in columns} == {
+        "comm": False,
+        "exe": True,
+        "argv.list.element": False,
+        "keys.list.element": True,
+        "paths.list.element.name": False,
+        "paths.list.element.dev": True,
+    }
