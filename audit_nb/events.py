@@ -27,7 +27,7 @@ from audit_nb.values import CONTINUES, MATRIX, MEMBERS, Values, distinct, first_
 Array = np.ndarray[Any, Any]
 
 #: Raised whenever the same bytes would give another table; a store made by another version is made anew.
-PARSER_VERSION = 4
+PARSER_VERSION = 5
 
 _IDS = ("auid", "uid", "gid", "euid", "suid", "fsuid", "egid", "sgid", "fsgid")
 

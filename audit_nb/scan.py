@@ -1520,7 +1520,9 @@ def cut(
             owner[f] = i
             fields[named] = f
             named += 1
-        if tried and known_of[g] < 0 and guesses < known_form.size and not repaired[i] and not again[i]:
+        # One that was repaired may have the form of one that says something else: `SADDR=` is raw, `SADDR=x` is not.
+        may_be_followed = tried and not repaired[i] and not again[i]
+        if may_be_followed and known_of[g] < 0 and guesses < known_form.size:
             size = _describe(
                 buf, words, start[i], stop, is_execve[t], begun, n, value_start, value_end, flags, argument,
                 gaps, gap_at, gap_size, gap_word, trait,
@@ -1540,7 +1542,7 @@ def cut(
                 guesses += 1
                 known_first[guesses] = gaps
         guess = known_of[g]
-        if guess >= 0:
+        if may_be_followed and guess >= 0:
             known_latest[guess] = first_field[i]
             _bring_forward(known, t, guess)
         raw_end[i] = _without_blanks(buf, start[i], raw_stop)
