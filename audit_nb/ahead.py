@@ -15,7 +15,7 @@ from audit_nb.boots import BY_TIME, Changes
 from audit_nb.survey import Surveyed, Window, bytes_by_second
 
 DAY = 86_400
-UNDER_WAY = 3  # windows at once: as many as are read at once later on
+UNDER_WAY = 3  # windows or segments at once
 _MOST_OUT_OF_ORDER_MS = 3_600_000
 
 Result = TypeVar("Result")

@@ -133,11 +133,11 @@ def is_argument(key: str) -> bool:
     return _ARGUMENT.fullmatch(key) is not None
 
 
-def fits(column: str, value: int) -> bool:
-    """Whether the column can hold the number and give it back."""
-    if column in ID_COLUMNS or column in ("ouid", "ogid"):
-        return value >= 0
-    return column not in SMALL or -(2**31) <= value < 2**31
+def bounds(column: str) -> tuple[int, int]:
+    """The lowest and the highest number that the column can hold and give back."""
+    if column in SMALL:
+        return -(2**31), 2**31 - 1
+    return 0 if column in ID_COLUMNS or column in ("ouid", "ogid") else -(2**63), 2**63 - 1
 
 
 # ------------------------------------------------------------------------------------------------------------- spelling

@@ -247,7 +247,7 @@ _NUMBER_ROWS = np.array([MATRIX["syscall_nr" if name == "syscall" else name] for
 # The end of a session names what was typed when it began, and succeeds though that was nobody: login(1) goes on with
 # the account of a first, failed try.
 _CLOSING = ("USER_END", "CRED_DISP")
-_ALTERED = MATRIX["arch"], MATRIX["cmd"]  # columns whose values are taken back after they were filled in
+_ALTERED = (MATRIX["arch"], MATRIX["cmd"])  # columns whose values are taken back after they were filled in
 _HEX_NUMBERS = ("arch", "a0", "a1", "a2", "a3")
 
 
@@ -295,7 +295,7 @@ class _Builder:
         self.days = distinct(self.found.time_ms[self.first] // 86_400_000)
         self.by_event = np.empty(len(self.event), np.int32)
         self.offsets = np.concatenate([[0], np.cumsum(np.bincount(self.event, minlength=n))]).astype(np.int32)
-        scan.sort_by_event(len(self.event), self.event, self.offsets[:-1].copy(), self.by_event)
+        scan.sort_by_group(len(self.event), self.event, self.offsets[:-1].copy(), self.by_event)
         self.kind_by_event = spans.kind[self.by_event]
 
     def _are(self, *names: str) -> Array:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from audit_nb import events, files, scan, shortcuts
 from audit_nb import index as indexes
-from audit_nb.ahead import Ahead, comes_in_order
+from audit_nb.ahead import UNDER_WAY, Ahead, comes_in_order
 from audit_nb.boots import Boots, Changes
 from audit_nb.errors import AuditNbError
 from audit_nb.finds import Finds, joined
@@ -439,7 +439,7 @@ _ASKED_BY_RANGE = ["time", "time_ms", "serial"]  # statistics of more would cost
 def write_parquet(path: Path, table: pa.Table) -> None:
     """Write a table as a file that nobody reads before it was synced."""
     table, spelt_out = _spelt_out(table)
-    leaves = [leaf for field in table.schema for leaf in _leaves(field.name, field.type)]
+    leaves = [leaf for leaf, _ in _leaves(table.schema)]
     with files.written_unsynced(path) as file:
         pq.write_table(
             table,
@@ -459,30 +459,23 @@ def _spelt_out(table: pa.Table) -> tuple[pa.Table, set[str]]:
 
     Each word of a dictionary is looked up in it once more when it is written, and then the rows' numbers come on top.
     """
-    found: set[str] = set()
-    for i, field in enumerate(table.schema):
-        if table.column(i).num_chunks == 1 and _holds_words(field.type):
-            kind = _as_written(field.name, table.column(i).chunk(0), found)
-            if kind != field.type:
-                table = table.set_column(i, field.name, table.column(i).cast(kind))
-    return table, found
+    spelt = table
+    for i, column in enumerate(table.columns):
+        if column.num_chunks == 1 and (kind := _as_written(column.chunk(0))) != column.type:
+            spelt = spelt.set_column(i, table.schema.names[i], column.cast(kind))
+    pairs = zip(_leaves(table.schema), _leaves(spelt.schema), strict=True)
+    return spelt, {leaf for (leaf, before), (_, after) in pairs if before != after}
 
 
-def _holds_words(kind: pa.DataType) -> bool:
-    return pa.types.is_dictionary(kind) or pa.types.is_nested(kind)
-
-
-def _as_written(name: str, array: pa.Array, found: set[str]) -> pa.DataType:
-    """The type in which a field is written; its leaves that hardly repeat are added to `found`."""
+def _as_written(array: pa.Array) -> pa.DataType:
+    """The type in which these values are written: with a dictionary where they repeat enough."""
     if pa.types.is_list(array.type):
-        return pa.list_(_as_written(f"{name}.list.element", array.values, found))
+        return pa.list_(_as_written(array.values))
     if pa.types.is_struct(array.type):
-        members = [(one.name, array.field(i)) for i, one in enumerate(array.type)]
-        return pa.struct([(one, _as_written(f"{name}.{one}", member, found)) for one, member in members])
-    if not pa.types.is_dictionary(array.type) or len(array.dictionary) * _WORTH_A_WORD <= len(array):
-        return array.type
-    found.add(name)
-    return array.type.value_type
+        return pa.struct([(member.name, _as_written(array.field(i))) for i, member in enumerate(array.type)])
+    if pa.types.is_dictionary(array.type) and len(array.dictionary) * _WORTH_A_WORD > len(array):
+        return array.type.value_type
+    return array.type
 
 
 def _compression(leaf: str) -> str:
@@ -491,23 +484,23 @@ def _compression(leaf: str) -> str:
     return "lz4" if leaf in _NEAR or leaf in _VARIED else "none"
 
 
-def _leaves(name: str, kind: pa.DataType) -> Iterator[str]:
-    """The columns of a Parquet file that hold a field."""
-    if pa.types.is_list(kind):
-        yield from _leaves(f"{name}.list.element", kind.value_type)
-    elif pa.types.is_struct(kind):
-        for member in kind:
-            yield from _leaves(f"{name}.{member.name}", member.type)
-    else:
-        yield name
+def _leaves(fields: Iterable[pa.Field], above: str = "") -> Iterator[tuple[str, pa.DataType]]:
+    """The columns of a Parquet file that hold these fields, and their types."""
+    for field in fields:
+        if pa.types.is_list(field.type):
+            yield from _leaves([field.type.value_field.with_name("element")], f"{above}{field.name}.list.")
+        elif pa.types.is_struct(field.type):
+            yield from _leaves(field.type, f"{above}{field.name}.")
+        else:
+            yield f"{above}{field.name}", field.type
 
 
-def _in_order(workers: Executor, function: Callable[[Any], Any], tasks: Iterable[Any], ahead: int = 3) -> Iterator[Any]:
+def _in_order(workers: Executor, function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
     """The results in the order of the tasks, of which only some are under way at once."""
     running: list[Future[Any]] = []
     for task in tasks:
         running.append(workers.submit(function, task))
-        if len(running) >= ahead:
+        if len(running) >= UNDER_WAY:
             yield running.pop(0).result()
     for future in running:
         yield future.result()

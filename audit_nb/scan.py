@@ -1688,22 +1688,6 @@ def intern_fields(
 
 
 @kernel
-def sort_by_kind(kind, taken, order, local):
-    """Sort by kinds, which are small numbers, and number those of each; `taken` says where each kind ends."""
-    for i in range(kind.size):
-        local[i] = taken[kind[i]]
-        taken[kind[i]] += 1
-    end = 0
-    for k in range(taken.size):
-        end += taken[k]
-        taken[k] = end - taken[k]
-    for i in range(kind.size):
-        order[taken[kind[i]] + local[i]] = i
-    for k in range(taken.size):
-        taken[k] = taken[k + 1] if k + 1 < taken.size else end
-
-
-@kernel
 def spread_codes(chosen, number, base, target, codes, same, value, always, wanted):
     """Give each chosen field what was found of its distinct value; `wanted` are the values that stand in `other`."""
     for i in range(chosen.size):
@@ -1809,12 +1793,12 @@ def mark_events(event, kind, chosen, out):
 
 
 @kernel
-def sort_by_event(count, event, place, out):
-    """The records in the order of their events, and within one in their own; `place` is where each event begins."""
+def sort_by_group(count, group, place, out):
+    """What is in groups in the order of these, and within one in its own; `place` is where each group begins."""
     for r in range(count):
-        e = event[r]
-        out[place[e]] = r
-        place[e] += 1
+        g = group[r]
+        out[place[g]] = r
+        place[g] += 1
 
 
 @kernel

@@ -174,16 +174,15 @@ def number(
     interned.count = count = scan.intern_values(
         pool.buf, pool.words, n, start, end, kinds.astype(np.int32), seed, numbers, *interned.arrays
     )
-    kinds = interned.kind[:count]
-    ends = np.zeros(int(kinds.max(initial=-1)) + 1, np.int64)
+    sizes = np.bincount(interned.kind[:count])
+    bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
     by_kind, local = np.empty(count, np.int32), np.empty(count, np.int32)
-    scan.sort_by_kind(kinds, ends, by_kind, local)
-    begin, arrays = 0, {}
-    for one, stop in enumerate(ends.tolist()):
-        if stop > begin:
-            mine = by_kind[begin:stop]
-            arrays[one] = _gathered(pool, interned.start[mine], interned.end[mine], kind)
-        begin = stop
+    scan.sort_by_group(count, interned.kind, bounds[:-1].copy(), by_kind)
+    local[by_kind] = np.arange(count) - np.repeat(bounds[:-1], sizes)
+    arrays: dict[int, pa.Array] = {}
+    for one in np.flatnonzero(sizes).tolist():
+        mine = by_kind[bounds[one] : bounds[one + 1]]
+        arrays[one] = _gathered(pool, interned.start[mine], interned.end[mine], kind)
     return local[numbers], arrays
 
 

@@ -24,11 +24,7 @@ Array = np.ndarray[Any, Any]
 MATRIX = {name: i for i, name in enumerate((*columns.NUMBER_COLUMNS, *columns.TEXT_COLUMNS))}
 MEMBERS = {name: 1000 + i for i, name in enumerate((*columns.PATH_NUMBERS, *columns.PATH_TEXTS))}
 _NAME_OF = {number: name for name, number in (MATRIX | MEMBERS).items()}
-#: What each of them can hold and give back; see `columns.fits`.
-_LOWEST, _HIGHEST = (np.full(max(_NAME_OF) + 1, bound, np.int64) for bound in (-(2**63), 2**63 - 1))
-_LOWEST[[(MATRIX | MEMBERS)[name] for name in (*columns.ID_COLUMNS, "ouid", "ogid")]] = 0
-_SMALL = [(MATRIX | MEMBERS)[name] for name in columns.SMALL]
-_LOWEST[_SMALL], _HIGHEST[_SMALL] = -(2**31), 2**31 - 1
+_LOWEST, _HIGHEST = np.array([columns.bounds(_NAME_OF.get(i, "")) for i in range(max(_NAME_OF) + 1)]).T.copy()
 _FEW = 2048
 CONTINUES = -2  # the arguments of a record that goes on where another one ended, see `Values.argv_of`
 #: The keys of text that stands without one; what no field explains has an empty key.
@@ -183,10 +179,10 @@ class Values:
             return
         if value is not None and value < 0 and name in (*columns.ID_COLUMNS, "ouid", "ogid"):
             value = columns.UNSET
-        if value is None or not columns.fits(name, value):
-            self.target[f] = -1
-        else:
+        if value is not None and _LOWEST[self.target[f]] <= value <= _HIGHEST[self.target[f]]:
             self.value[f] = value
+        else:
+            self.target[f] = -1
 
     def raw(self, f: int) -> bytes:
         """The bytes of a field's value, without quotes."""

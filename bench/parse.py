@@ -233,7 +233,7 @@ def read(source, number, begin, end):
         memoryview(log) as mapped,
         mapped[over:] as data,
     ):
-        parsed = events.read_events((Piece(one, number + 1) for one in [data]), host="web01")
+        parsed = events.read_events([Piece(data, number + 1)], host="web01")
     path = Path(sys.argv[3], f"{number:04d}.parquet")
     write_parquet(path, parsed.events)
     return path, len(parsed.events)

@@ -54,9 +54,9 @@ def _order(data: bytes, little_endian: bool) -> Order:
     told: Order = "little" if little_endian else "big"
     other: Order = "big" if little_endian else "little"
     families = _families()
-    if int.from_bytes(data[:2], told) in families or int.from_bytes(data[:2], other) not in families:
-        return told
-    return other
+    if int.from_bytes(data[:2], told) not in families and int.from_bytes(data[:2], other) in families:
+        return other
+    return told
 
 
 def _number(data: bytes, start: int, end: int, order: Order) -> int | None:

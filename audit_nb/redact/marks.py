@@ -65,12 +65,11 @@ def mark_words(words: list[Piece], marks: Marks, *, depth: int) -> None:
             if value.startswith("-") and value not in plain and "=" not in value and is_secret_name(value):
                 mark_next(words, place, marks, name=value)
     if may_name and ("=" in line or ":" in line):
-        shells, runs = rules().shells, False
+        runs = False
         for place, word in enumerate(words):
-            runs = runs or names[place] in shells
-            if "=" in word.value or ":" in word.value:
-                is_script = runs and _SCRIPT_FOLLOWS.fullmatch(values[place - 1]) is not None
-                _mark_assignments(word, marks, is_word=not is_script)
+            runs = runs or names[place] in rules().shells
+            is_script = runs and _SCRIPT_FOLLOWS.fullmatch(values[place - 1]) is not None
+            _mark_assignments(word, marks, is_word=not is_script)
     if BLANK.search(line):
         for word in words:
             if BLANK.search(word.value):
