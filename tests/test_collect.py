@@ -1026,7 +1026,8 @@ for _ in sys.stdin:
     child = os.fork()
     if child == 0:
         try:
-            collect.fetch(hosts, sys.argv[2], tell=lambda step: print(os.getpid(), flush=True))
+            told = b"%d\\n" % os.getpid()  # in one write: print() would be cut by the kill, or by another thread's flush
+            collect.fetch(hosts, sys.argv[2], tell=lambda step: os.write(1, told))
         finally:
             os._exit(0)
     print(-9 if os.waitpid(child, 0)[1] == 9 else 0, flush=True)
